@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every maximum in one place. Hitting one is a tested, documented outcome.
+ */
+#ifndef CLEAT_BASE_LIMITS_H
+#define CLEAT_BASE_LIMITS_H
+
+#define CLEAT_KIB ((size_t)1024)
+#define CLEAT_MIB ((size_t)1024 * 1024)
+
+/* value */
+#define CLEAT_VALUE_DEPTH_MAX 128
+#define CLEAT_VALUE_KEY_BYTES_MAX (64 * CLEAT_KIB)
+#define CLEAT_VALUE_PATH_SEGMENTS_MAX 32
+#define CLEAT_DOCUMENT_BYTES_MAX (64 * CLEAT_MIB)
+#define CLEAT_PATCH_OPERATIONS_MAX 10000
+#define CLEAT_PATCH_COPY_BYTES_MAX (3 * CLEAT_MIB)
+
+/* kube, client */
+#define CLEAT_YAML_BYTES_MAX (1 * CLEAT_MIB)
+#define CLEAT_YAML_DEPTH_MAX 32
+#define CLEAT_KUBECONFIG_FILES_MAX 16
+#define CLEAT_OBJECT_BYTES_MAX (16 * CLEAT_MIB)
+#define CLEAT_LIST_PAGE 500
+#define CLEAT_WATCHES_PER_CONNECTION_MAX 80
+#define CLEAT_CLIENT_CONNECTIONS_MAX 32
+
+/* controller */
+#define CLEAT_STORE_ENTRIES_MAX 16000000
+#define CLEAT_QUEUE_ITEMS_MAX 4000000
+#define CLEAT_EVENT_QUEUE_MAX 1000
+#define CLEAT_JOBS_MAX 1024
+
+/* webhooks, server */
+#define CLEAT_WEBHOOK_BODY_BYTES_MAX (16 * CLEAT_MIB)
+#define CLEAT_WEBHOOK_BYTES_IN_FLIGHT_MAX (64 * CLEAT_MIB)
+#define CLEAT_WEBHOOK_SMALL_BYTES (256 * CLEAT_KIB)
+#define CLEAT_HTTP_CONNECTIONS_MAX 1000
+
+/* log */
+#define CLEAT_LOG_QUEUE_BYTES_MAX (1 * CLEAT_MIB)
+#define CLEAT_LOG_LINE_BYTES_MAX (16 * CLEAT_KIB)
+
+#endif
