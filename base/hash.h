@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keyed hashing (xxHash's XXH3 with a seed per process, set before the first thread), so that what the
- * network sends can't choose collisions.
+ * Keyed hashing (xxHash's XXH3 with a seed per process, set before the first thread), so that what
+ * the network sends can't choose collisions.
  */
 #ifndef CLEAT_BASE_HASH_H
 #define CLEAT_BASE_HASH_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mutexes, reader-writer locks and conditions with a class and a rank. In debug builds a thread may take a
- * lock only when its rank is above every rank that it holds, and cleat_lock_held can be asserted.
- * Classes and ranks live in lock_classes.def, lowest (outermost) first.
+ * Mutexes, reader-writer locks and conditions with a class and a rank. In debug builds a thread may
+ * take a lock only when its rank is above every rank that it holds, and cleat_lock_held can be
+ * asserted. Classes and ranks live in lock_classes.def, lowest (outermost) first.
  */
 #ifndef CLEAT_BASE_LOCK_H
 #define CLEAT_BASE_LOCK_H

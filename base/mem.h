@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one place that asks the system for memory. Tests can tell it to fail the Nth request (and, if
- * wanted, all after it) and can ask how much is outstanding. Any thread.
+ * wanted, all after it); what is never released is AddressSanitizer's to find. Any thread.
  */
 #ifndef CLEAT_BASE_MEM_H
 #define CLEAT_BASE_MEM_H
@@ -31,7 +31,8 @@ char *cleat_mem_format(const char *format, ...) CLEAT_PRINTF(1, 2) CLEAT_MUST_CH
 /** Overwrites secrets in a way that no compiler drops. */
 void cleat_mem_wipe(void *memory, size_t size);
 
-/** From now on the @nth request (1 is the next) fails; with @and_after all later ones too. 0: none. */
+/** From now on the @nth request (1 is the next) fails; with @and_after all later ones too. 0: none.
+ */
 void cleat_mem_fail_at(uint64_t nth, bool and_after);
 /** Requests since the last cleat_mem_fail_at. */
 uint64_t cleat_mem_requests(void);

@@ -16,9 +16,13 @@ struct cleat_thread {
     char name[16];
 };
 
-#define CLEAT_THREAD_INIT {0}
+#define CLEAT_THREAD_INIT \
+    {                     \
+        0                 \
+    }
 
-/** Starts @fn(@arg) with all signals blocked; the name is cut at 15 bytes. @stack_bytes 0: the default. */
+/** Starts @fn(@arg) with all signals blocked; the name is cut at 15 bytes. @stack_bytes 0: the
+ * default. */
 int cleat_thread_start(struct cleat_thread *thread, const char *name, size_t stack_bytes,
                        void *(*fn)(void *), void *arg, struct cleat_err *err) CLEAT_MUST_CHECK;
 /** Waits for the end; does nothing where it isn't running. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A borrowed run of bytes with its length. Strings of Kubernetes objects may hold NUL, so that a length
- * travels with each of them.
+ * A borrowed run of bytes with its length. Strings of Kubernetes objects may hold NUL, so that a
+ * length travels with each of them.
  */
 #ifndef CLEAT_STR_H
 #define CLEAT_STR_H
