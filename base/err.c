@@ -74,7 +74,7 @@ void cleat_err_prefix(struct cleat_err *err, const char *format, ...)
         return;
     }
     char prefix[CLEAT_ERR_TEXT_BYTES_MAX];
-    char whole[2 * CLEAT_ERR_TEXT_BYTES_MAX];
+    char whole[2 * CLEAT_ERR_TEXT_BYTES_MAX + 2];
     va_list args;
     va_start(args, format);
     err_format(prefix, sizeof(prefix), format, args);
