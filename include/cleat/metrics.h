@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Metrics in Prometheus' text format (version 0.0.4). A registry holds families, a family series by label
+ * values, bounded in number: what is beyond the bound is counted under the label value "other". Updating a
+ * series is an atomic add and may be done on any thread; nothing is global.
+ */
+#ifndef CLEAT_METRICS_H
+#define CLEAT_METRICS_H
+
+#include <stdint.h>
+#include <cleat/buffer.h>
+#include <cleat/err.h>
+#include <cleat/macro.h>
+
+CLEAT_BEGIN
+
+struct cleat_metrics;
+struct cleat_metric;  /* a family */
+struct cleat_series;  /* one combination of label values */
+
+enum cleat_metric_type { CLEAT_METRIC_COUNTER, CLEAT_METRIC_GAUGE, CLEAT_METRIC_HISTOGRAM };
+
+#define CLEAT_METRIC_LABELS_MAX 6
+
+struct cleat_metric_options {
+    enum cleat_metric_type type;
+    const char *name; /* Prometheus' syntax; all strings are copied */
+    const char *help;
+    const char *labels[CLEAT_METRIC_LABELS_MAX + 1]; /* names, NULL-terminated */
+    const double *buckets;                           /* histogram: upper bounds, rising, without +Inf */
+    size_t bucket_count;
+    size_t series_max; /* 0: 1000 */
+};
+
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_metrics_new(struct cleat_metrics **ret);
+CLEAT_EXPORT struct cleat_metrics *cleat_metrics_free(struct cleat_metrics *metrics);
+/**
+ * Adds a family, or returns the one of that name where type and labels are the same (-EEXIST where not).
+ * @ret is borrowed for the registry's life. A NULL registry gives a NULL family, whose updates do nothing.
+ */
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_metrics_family(struct cleat_metrics *metrics,
+                                                       const struct cleat_metric_options *options,
+                                                       struct cleat_metric **ret, struct cleat_err *err);
+/** The series with those label values (as many as labels), made where it's new. Borrowed; NULL only for NULL. */
+CLEAT_EXPORT struct cleat_series *cleat_metric_series(struct cleat_metric *metric,
+                                                      const char *const *values);
+/** Removes a series, as of a controller that ended. */
+CLEAT_EXPORT void cleat_metric_remove(struct cleat_metric *metric, const char *const *values);
+CLEAT_EXPORT void cleat_series_add(struct cleat_series *series, double amount);
+CLEAT_EXPORT void cleat_series_set(struct cleat_series *series, double value);
+CLEAT_EXPORT void cleat_series_observe(struct cleat_series *series, double value);
+CLEAT_EXPORT double cleat_series_value(const struct cleat_series *series);
+/** Called before each writing, to set gauges that are read rather than counted. */
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_metrics_collect(struct cleat_metrics *metrics,
+                                                        void (*fn)(void *arg), void *arg);
+/** Appends everything, families sorted by name. */
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_metrics_write(struct cleat_metrics *metrics,
+                                                      struct cleat_buffer *buffer);
+
+CLEAT_END
+
+#endif
