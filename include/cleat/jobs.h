@@ -5,6 +5,8 @@
 #ifndef CLEAT_JOBS_H
 #define CLEAT_JOBS_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <cleat/err.h>
 #include <cleat/macro.h>
 
