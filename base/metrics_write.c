@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Prometheus' text exposition format, version 0.0.4: families by name, series by label values.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "base/metrics.h"
+
+/* Help and label values escape backslash and line feed; label values the quote as well. */
+static void metrics_escape(struct cleat_buffer *buffer, const char *text, size_t length,
+                           bool quoted)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == '\\')
+            (void)cleat_buffer_text(buffer, "\\\\"); /* sticky */
+        else if (text[i] == '\n')
+            (void)cleat_buffer_text(buffer, "\\n"); /* sticky */
+        else if (text[i] == '"' && quoted)
+            (void)cleat_buffer_text(buffer, "\\\""); /* sticky */
+        else
+            (void)cleat_buffer_byte(buffer, text[i]); /* sticky */
+}
+
+/* The shortest of the three precisions that reads back as the same number. */
+static void metrics_write_number(struct cleat_buffer *buffer, double value)
+{
+    char text[40];
+    if (isnan(value) || isinf(value)) {
+        (void)cleat_buffer_text(buffer, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
+        return;
+    }
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(text, sizeof(text), "%.*g", precision, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    (void)cleat_buffer_text(buffer, text); /* sticky */
+}
+
+static void metrics_write_labels(struct cleat_buffer *buffer, const struct cleat_series *series,
+                                 const char *bound)
+{
+    const struct cleat_metric *metric = series->metric;
+    const char *part = series->key;
+    const char *end = series->key + series->key_length;
+    if (metric->label_count == 0 && !bound)
+        return;
+    (void)cleat_buffer_byte(buffer, '{'); /* sticky */
+    for (size_t i = 0; i < metric->label_count; i++) {
+        const char *stop = memchr(part, CLEAT_METRICS_SEPARATOR, (size_t)(end - part));
+        if (!stop)
+            stop = end;
+        (void)cleat_buffer_format(buffer, "%s%s=\"", i > 0 ? "," : "", metric->labels[i]);
+        metrics_escape(buffer, part, (size_t)(stop - part), true);
+        (void)cleat_buffer_byte(buffer, '"'); /* sticky */
+        part = stop < end ? stop + 1 : end;
+    }
+    if (bound)
+        (void)cleat_buffer_format(buffer, "%sle=\"%s\"", metric->label_count > 0 ? "," : "", bound);
+    (void)cleat_buffer_byte(buffer, '}'); /* sticky */
+}
+
+static void metrics_write_sample(struct cleat_buffer *buffer, const struct cleat_series *series,
+                                 const char *suffix, const char *bound, double value)
+{
+    (void)cleat_buffer_format(buffer, "%s%s", series->metric->name, suffix); /* sticky */
+    metrics_write_labels(buffer, series, bound);
+    (void)cleat_buffer_byte(buffer, ' '); /* sticky */
+    metrics_write_number(buffer, value);
+    (void)cleat_buffer_byte(buffer, '\n'); /* sticky */
+}
+
+static void metrics_write_histogram(struct cleat_buffer *buffer, const struct cleat_series *series)
+{
+    const struct cleat_metric *metric = series->metric;
+    uint64_t total = 0;
+    for (size_t i = 0; i <= metric->bucket_count; i++) {
+        struct cleat_buffer bound = CLEAT_BUFFER_INIT(64);
+        total += atomic_load_explicit(&series->counts[i], memory_order_relaxed);
+        metrics_write_number(&bound, i < metric->bucket_count ? metric->buckets[i] : INFINITY);
+        metrics_write_sample(buffer, series, "_bucket", bound.data ? bound.data : "",
+                             (double)total);
+        cleat_buffer_fini(&bound);
+    }
+    metrics_write_sample(buffer, series, "_sum", NULL, metrics_number_get(&series->value));
+    metrics_write_sample(buffer, series, "_count", NULL, (double)total);
+}
+
+static void metrics_write_series(struct cleat_buffer *buffer, const struct cleat_series *series)
+{
+    if (atomic_load_explicit(&series->removed, memory_order_relaxed))
+        return;
+    if (series->metric->type == CLEAT_METRIC_HISTOGRAM)
+        metrics_write_histogram(buffer, series);
+    else
+        metrics_write_sample(buffer, series, "", NULL, metrics_number_get(&series->value));
+}
+
+static int series_order(const void *a, const void *b)
+{
+    const struct cleat_series *const *left = a;
+    const struct cleat_series *const *right = b;
+    return cleat_str_compare((struct cleat_str){(*left)->key, (*left)->key_length},
+                             (struct cleat_str){(*right)->key, (*right)->key_length});
+}
+
+static int metric_order(const void *a, const void *b)
+{
+    const struct cleat_metric *const *left = a;
+    const struct cleat_metric *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
+/* The values of @map as a new array in @order; NULL where memory ran out. */
+static void **map_sorted(const struct cleat_map *map, int (*order)(const void *, const void *))
+{
+    size_t cursor = 0;
+    size_t count = 0;
+    void *value;
+    void **sorted = cleat_mem_zalloc(map->count + 1, sizeof(void *));
+    if (!sorted)
+        return NULL;
+    while ((value = cleat_map_next(map, &cursor, NULL)))
+        sorted[count++] = value;
+    qsort(sorted, count, sizeof(void *), order);
+    return sorted;
+}
+
+static int metric_write(struct cleat_buffer *buffer, const struct cleat_metric *metric)
+{
+    static const char *const types[] = {"counter", "gauge", "histogram"};
+    if (metric->series.count == 0 && !metric->other)
+        return 0;
+    void **series = map_sorted(&metric->series, series_order);
+    if (!series)
+        return -ENOMEM;
+    (void)cleat_buffer_format(buffer, "# HELP %s ", metric->name); /* sticky */
+    metrics_escape(buffer, metric->help, strlen(metric->help), false);
+    (void)cleat_buffer_format(buffer, "\n# TYPE %s %s\n", metric->name, types[metric->type]);
+    for (size_t i = 0; i < metric->series.count; i++)
+        metrics_write_series(buffer, series[i]);
+    if (metric->other)
+        metrics_write_series(buffer, metric->other);
+    cleat_mem_free(series);
+    return 0;
+}
+
+static void metrics_run_collectors(struct cleat_metrics *metrics)
+{
+    struct metrics_collector collectors[CLEAT_METRICS_COLLECTORS_MAX];
+    cleat_lock_take(&metrics->lock);
+    size_t count = metrics->collector_count;
+    memcpy(collectors, metrics->collectors, count * sizeof(collectors[0]));
+    cleat_lock_release(&metrics->lock);
+    for (size_t i = 0; i < count; i++)
+        collectors[i].fn(collectors[i].arg);
+}
+
+int cleat_metrics_write(struct cleat_metrics *metrics, struct cleat_buffer *buffer)
+{
+    int r = 0;
+    metrics_run_collectors(metrics);
+    cleat_lock_take(&metrics->lock);
+    void **families = map_sorted(&metrics->families, metric_order);
+    for (size_t i = 0; families && r == 0 && i < metrics->families.count; i++)
+        r = metric_write(buffer, families[i]);
+    cleat_lock_release(&metrics->lock);
+    if (!families)
+        return -ENOMEM;
+    cleat_mem_free(families);
+    return r < 0 ? r : buffer->failed;
+}
