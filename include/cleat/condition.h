@@ -20,17 +20,18 @@ struct cleat_condition {
 };
 
 /** The element of @conditions (an array) of that type, or absent. */
-CLEAT_EXPORT struct cleat_value cleat_condition_get(struct cleat_value conditions, const char *type);
+CLEAT_EXPORT struct cleat_value cleat_condition_get(struct cleat_value conditions,
+                                                    const char *type);
 /**
- * Sets a condition in the draft's status.conditions; lastTransitionTime changes only with the status. The
- * message is cut at 32,768 bytes. Returns 0, or 1 where nothing changed.
+ * Sets a condition in the draft's status.conditions; lastTransitionTime changes only with the
+ * status. The message is cut at 32,768 bytes. Returns 0, or 1 where nothing changed.
  */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_condition_set(struct cleat_draft *draft,
                                                       const struct cleat_condition *condition,
                                                       const struct cleat_clock *clock,
                                                       struct cleat_err *err);
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_condition_remove(struct cleat_draft *draft, const char *type,
-                                                         struct cleat_err *err);
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_condition_remove(struct cleat_draft *draft,
+                                                         const char *type, struct cleat_err *err);
 
 CLEAT_END
 

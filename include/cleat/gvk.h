@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of kinds and resources. A gvk names what an object is, a resource what the API server serves it as
- * (from discovery). Fixed-size, copied by value; any thread.
+ * Names of kinds and resources. A gvk names what an object is, a resource what the API server
+ * serves it as (from discovery). Fixed-size, copied by value; any thread.
  */
 #ifndef CLEAT_GVK_H
 #define CLEAT_GVK_H
@@ -47,7 +47,8 @@ enum cleat_verb {
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_gvk_make(struct cleat_gvk *ret, const char *group,
                                                  const char *version, const char *kind);
 /** A gvk from "apps/v1" or "v1" and a kind. -EINVAL for more than one slash or an empty part. */
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_gvk_parse(struct cleat_gvk *ret, struct cleat_str api_version,
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_gvk_parse(struct cleat_gvk *ret,
+                                                  struct cleat_str api_version,
                                                   struct cleat_str kind, struct cleat_err *err);
 CLEAT_EXPORT bool cleat_gvk_equal(const struct cleat_gvk *a, const struct cleat_gvk *b);
 /** Group and kind only. */

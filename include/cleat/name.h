@@ -15,7 +15,8 @@ CLEAT_BEGIN
 CLEAT_EXPORT bool cleat_name_is_dns_label(struct cleat_str name);
 /** RFC 1123 subdomain: labels with dots, at most 253. */
 CLEAT_EXPORT bool cleat_name_is_dns_subdomain(struct cleat_str name);
-/** Optional subdomain prefix with a slash, then at most 63 of letters, digits, - _ . with alphanumeric ends. */
+/** Optional subdomain prefix with a slash, then at most 63 of letters, digits, - _ . with
+ * alphanumeric ends. */
 CLEAT_EXPORT bool cleat_name_is_label_key(struct cleat_str key);
 /** At most 63 of letters, digits, - _ . with alphanumeric ends; may be empty. */
 CLEAT_EXPORT bool cleat_name_is_label_value(struct cleat_str value);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counted Kubernetes objects, frozen: what the client returns (a document of its own) and what a store hands
- * out (a root in its pool) are the same noun with the same getters. resourceVersion, apiVersion and kind of
- * stored objects live beside the root; always ask the object for them, not the value. Any thread.
+ * Counted Kubernetes objects, frozen: what the client returns (a document of its own) and what a
+ * store hands out (a root in its pool) are the same noun with the same getters. resourceVersion,
+ * apiVersion and kind of stored objects live beside the root; always ask the object for them, not
+ * the value. Any thread.
  */
 #ifndef CLEAT_OBJECT_H
 #define CLEAT_OBJECT_H
@@ -24,13 +25,16 @@ CLEAT_EXPORT struct cleat_object *cleat_object_unref(struct cleat_object *object
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_object_of(struct cleat_document *document,
                                                   struct cleat_object **ret, struct cleat_err *err);
 /** Parses JSON text into an object. */
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_object_parse(struct cleat_str json, struct cleat_object **ret,
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_object_parse(struct cleat_str json,
+                                                     struct cleat_object **ret,
                                                      struct cleat_err *err);
 
-/** The root, for paths; of a stored object without apiVersion, kind and metadata.resourceVersion. */
+/** The root, for paths; of a stored object without apiVersion, kind and metadata.resourceVersion.
+ */
 CLEAT_EXPORT struct cleat_value cleat_object_value(const struct cleat_object *object);
 /** cleat_value_find on the root. */
-CLEAT_EXPORT struct cleat_value cleat_object_find(const struct cleat_object *object, const char *path);
+CLEAT_EXPORT struct cleat_value cleat_object_find(const struct cleat_object *object,
+                                                  const char *path);
 
 /* All borrowed until the object's unref; NUL-terminated; "" where there is none. */
 CLEAT_EXPORT struct cleat_str cleat_object_api_version(const struct cleat_object *object);
@@ -50,9 +54,11 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_object_gvk(const struct cleat_object *ob
                                                    struct cleat_gvk *ret, struct cleat_err *err);
 /** True where parts were dropped by a projection: such an object can be patched, not updated. */
 CLEAT_EXPORT bool cleat_object_partial(const struct cleat_object *object);
-/** Appends the object as JSON, with the three members that live beside the root. -ENODATA where partial. */
+/** Appends the object as JSON, with the three members that live beside the root. -ENODATA where
+ * partial. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_object_write(const struct cleat_object *object,
-                                                     struct cleat_buffer *buffer, struct cleat_err *err);
+                                                     struct cleat_buffer *buffer,
+                                                     struct cleat_err *err);
 
 static inline void cleat_object_unrefp(struct cleat_object **object)
 {

@@ -26,7 +26,8 @@ struct cleat_owner {
     bool block_owner_deletion;
 };
 
-/** Reads owner reference @index of @root's metadata into @ret, borrowed as @root (strings may use @scratch). */
+/** Reads owner reference @index of @root's metadata into @ret, borrowed as @root (strings may use
+ * @scratch). */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_owner_at(struct cleat_value root, size_t index,
                                                  struct cleat_scratch scratch[4],
                                                  struct cleat_owner *ret);
@@ -37,8 +38,8 @@ CLEAT_EXPORT struct cleat_str cleat_owner_controller_uid(struct cleat_value root
 /** True where some owner reference has that uid. */
 CLEAT_EXPORT bool cleat_owner_has_uid(struct cleat_value root, struct cleat_str uid);
 /**
- * Makes @owner the controller of the draft's object. 0, UNCHANGED, TAKEN, -EINVAL for an owner in another
- * namespace or a namespaced owner of a cluster-scoped object.
+ * Makes @owner the controller of the draft's object. 0, UNCHANGED, TAKEN, -EINVAL for an owner in
+ * another namespace or a namespaced owner of a cluster-scoped object.
  */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_owner_set_controller(struct cleat_draft *draft,
                                                              const struct cleat_object *owner,
@@ -47,13 +48,14 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_owner_set_controller(struct cleat_draft 
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_owner_set(struct cleat_draft *draft,
                                                   const struct cleat_object *owner,
                                                   struct cleat_err *err);
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_owner_remove(struct cleat_draft *draft, struct cleat_str uid,
-                                                     struct cleat_err *err);
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_owner_remove(struct cleat_draft *draft,
+                                                     struct cleat_str uid, struct cleat_err *err);
 
 CLEAT_EXPORT bool cleat_finalizer_has(struct cleat_value root, const char *finalizer);
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_finalizer_add(struct cleat_draft *draft, const char *finalizer,
-                                                      struct cleat_err *err);
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_finalizer_remove(struct cleat_draft *draft, const char *finalizer,
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_finalizer_add(struct cleat_draft *draft,
+                                                      const char *finalizer, struct cleat_err *err);
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_finalizer_remove(struct cleat_draft *draft,
+                                                         const char *finalizer,
                                                          struct cleat_err *err);
 
 CLEAT_END

@@ -13,13 +13,16 @@
 CLEAT_BEGIN
 
 struct cleat_quantity {
-    __extension__ __int128 nano; /* value × 10^9, rounded up beyond nano, capped at ±(2^63 - 1) × 10^9 */
+    __extension__ __int128
+        nano; /* value × 10^9, rounded up beyond nano, capped at ±(2^63 - 1) × 10^9 */
     enum { CLEAT_QUANTITY_DECIMAL, CLEAT_QUANTITY_BINARY, CLEAT_QUANTITY_EXPONENT } format;
 };
 
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_quantity_parse(struct cleat_str text, struct cleat_quantity *ret,
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_quantity_parse(struct cleat_str text,
+                                                       struct cleat_quantity *ret,
                                                        struct cleat_err *err);
-CLEAT_EXPORT int cleat_quantity_compare(const struct cleat_quantity *a, const struct cleat_quantity *b);
+CLEAT_EXPORT int cleat_quantity_compare(const struct cleat_quantity *a,
+                                        const struct cleat_quantity *b);
 /** Writes the canonical form with its NUL. */
 CLEAT_EXPORT const char *cleat_quantity_write(const struct cleat_quantity *quantity, char text[64]);
 CLEAT_EXPORT void cleat_quantity_add(struct cleat_quantity *sum, const struct cleat_quantity *term);

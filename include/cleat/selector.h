@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Label selectors (text and LabelSelector objects) and field selectors. Constant after parsing; any thread.
- * Source: Kubernetes documentation, "Labels and Selectors", "Field Selectors"; apimachinery's grammar.
+ * Label selectors (text and LabelSelector objects) and field selectors. Constant after parsing; any
+ * thread. Source: Kubernetes documentation, "Labels and Selectors", "Field Selectors";
+ * apimachinery's grammar.
  */
 #ifndef CLEAT_SELECTOR_H
 #define CLEAT_SELECTOR_H
@@ -15,17 +16,22 @@ CLEAT_BEGIN
 struct cleat_selector;
 
 /** Text: "a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1,m<2"; "" selects everything. @ret is new. */
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_selector_parse(struct cleat_str text, struct cleat_selector **ret,
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_selector_parse(struct cleat_str text,
+                                                       struct cleat_selector **ret,
                                                        struct cleat_err *err);
-/** A LabelSelector (matchLabels, matchExpressions): absent or null selects nothing, {} everything. */
+/** A LabelSelector (matchLabels, matchExpressions): absent or null selects nothing, {} everything.
+ */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_selector_of(struct cleat_value label_selector,
-                                                    struct cleat_selector **ret, struct cleat_err *err);
+                                                    struct cleat_selector **ret,
+                                                    struct cleat_err *err);
 CLEAT_EXPORT struct cleat_selector *cleat_selector_free(struct cleat_selector *selector);
 /** True where @labels (an object of strings, or absent) is selected. */
-CLEAT_EXPORT bool cleat_selector_matches(const struct cleat_selector *selector, struct cleat_value labels);
+CLEAT_EXPORT bool cleat_selector_matches(const struct cleat_selector *selector,
+                                         struct cleat_value labels);
 CLEAT_EXPORT bool cleat_selector_is_everything(const struct cleat_selector *selector);
 CLEAT_EXPORT bool cleat_selector_is_nothing(const struct cleat_selector *selector);
-/** Appends the text form, sorted by key: what goes into labelSelector=. A selector of nothing is -EINVAL. */
+/** Appends the text form, sorted by key: what goes into labelSelector=. A selector of nothing is
+ * -EINVAL. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_selector_write(const struct cleat_selector *selector,
                                                        struct cleat_buffer *buffer);
 
@@ -35,7 +41,8 @@ struct cleat_field_selector;
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_field_selector_parse(struct cleat_str text,
                                                              struct cleat_field_selector **ret,
                                                              struct cleat_err *err);
-CLEAT_EXPORT struct cleat_field_selector *cleat_field_selector_free(struct cleat_field_selector *selector);
+CLEAT_EXPORT struct cleat_field_selector *cleat_field_selector_free(
+    struct cleat_field_selector *selector);
 /** Compares the scalars at the dotted paths; a path that isn't there counts as "". */
 CLEAT_EXPORT bool cleat_field_selector_matches(const struct cleat_field_selector *selector,
                                                struct cleat_value object);
@@ -44,8 +51,8 @@ CLEAT_EXPORT size_t cleat_field_selector_count(const struct cleat_field_selector
 CLEAT_EXPORT void cleat_field_selector_at(const struct cleat_field_selector *selector, size_t index,
                                           struct cleat_str *ret_path, struct cleat_str *ret_value,
                                           bool *ret_equal);
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_field_selector_write(const struct cleat_field_selector *selector,
-                                                             struct cleat_buffer *buffer);
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_field_selector_write(
+    const struct cleat_field_selector *selector, struct cleat_buffer *buffer);
 
 static inline void cleat_selector_freep(struct cleat_selector **selector)
 {
