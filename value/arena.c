@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arenas: a pointer that moves through blocks. Blocks grow from small to a whole span; what is
+ * larger than a span gets a block of its own. A reset keeps the blocks for the next document.
+ */
+#include "value/node.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+
+#define ARENA_BLOCK_UNITS_MIN 512u /* 2 KiB */
+
+int cleat_arena_new(size_t bytes_max, struct cleat_heap **ret)
+{
+    struct cleat_heap *arena = cleat_mem_zalloc(1, sizeof(*arena));
+    if (!arena)
+        return -ENOMEM;
+    arena->magic = HEAP_MAGIC;
+    arena->bytes_max = bytes_max;
+    arena->bytes = sizeof(*arena);
+    arena->block = UINT32_MAX;
+    *ret = arena;
+    return 0;
+}
+
+/* Goes on in the block of @span, at its start; unit 0 of the first span would be the absent
+ * reference. */
+static void arena_enter(struct cleat_heap *arena, uint32_t span)
+{
+    arena->block = span;
+    arena->bump = span << NODE_SPAN_BITS;
+    arena->bump_end = arena->bump + arena->span_units[span];
+    arena->bump += span == 0;
+}
+
+void cleat_arena_reset(struct cleat_heap *arena)
+{
+    cleat_assert(arena->magic == HEAP_MAGIC && !arena->is_pool);
+    for (uint32_t span = 0; span < arena->span_count; span++)
+        if (arena->span_units[span] > NODE_SPAN_UNITS)
+            cleat__heap_block_free(arena, span);
+    while (arena->span_count > 0 && !arena->spans[arena->span_count - 1])
+        arena->span_count--;
+    arena->nodes = 0;
+    arena->epoch++;
+    arena->block = UINT32_MAX;
+    arena->bump = arena->bump_end = 0;
+}
+
+/* The next block that a reset left and that @units fit in. */
+static bool arena_reuse(struct cleat_heap *arena, size_t units)
+{
+    for (uint32_t span = arena->block + 1; span < arena->span_count; span++) {
+        uint32_t has = arena->span_units[span];
+        if (has <= NODE_SPAN_UNITS && has > units) {
+            arena_enter(arena, span);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int arena_grow(struct cleat_heap *arena, size_t units)
+{
+    uint32_t span;
+    if (arena_reuse(arena, units))
+        return 0;
+    uint32_t want = ARENA_BLOCK_UNITS_MIN;
+    if (arena->block != UINT32_MAX)
+        want = arena->span_units[arena->block] * 4;
+    while (want <= units)
+        want *= 2;
+    if (want > NODE_SPAN_UNITS)
+        want = NODE_SPAN_UNITS;
+    int r = cleat__heap_block(arena, want, &span);
+    if (r == -ENOBUFS && want > units + 1) /* nearly full: take what is still allowed */
+        r = cleat__heap_block(arena, (uint32_t)units + 1, &span);
+    if (r == 0)
+        arena_enter(arena, span);
+    return r;
+}
+
+void cleat__arena_expect(struct cleat_heap *arena, size_t bytes)
+{
+    uint32_t span;
+    size_t units = bytes / NODE_UNIT_BYTES + 1;
+    if (units < NODE_SPAN_UNITS && arena->span_count == 0 &&
+        cleat__heap_block(arena, (uint32_t)units, &span) == 0)
+        arena_enter(arena, span);
+}
+
+int cleat__arena_alloc(struct cleat_heap *arena, size_t units, uint32_t *ret)
+{
+    if (units >=
+        NODE_SPAN_UNITS) { /* a block of its own, whose first unit may be the absent reference */
+        uint32_t span;
+        if (units > NODE_PAYLOAD_BYTES_MAX / NODE_UNIT_BYTES)
+            return -E2BIG;
+        int r = cleat__heap_block(arena, (uint32_t)units + 1, &span);
+        if (r == 0) {
+            *ret = (span << NODE_SPAN_BITS) + 1;
+            arena->nodes++;
+        }
+        return r;
+    }
+    if (arena->bump_end - arena->bump < units) {
+        int r = arena_grow(arena, units);
+        if (r != 0)
+            return r;
+    }
+    *ret = arena->bump;
+    arena->bump += (uint32_t)units;
+    arena->nodes++;
+    return 0;
+}
+
+int cleat__arena_bytes(struct cleat_heap *arena, enum node_type type, struct cleat_str bytes,
+                       uint32_t mark, uint32_t *ret)
+{
+    size_t words = bytes.length / NODE_UNIT_BYTES + 1; /* at least one byte for the NUL */
+    uint32_t ref;
+    int r = cleat__arena_alloc(arena, node_head_units(bytes.length) + words, &ref);
+    if (r != 0)
+        return r;
+    uint32_t *payload = cleat__node_begin(node_at(arena, ref), type, bytes.length, mark);
+    payload[words - 1] = 0;
+    memcpy(payload, bytes.data, bytes.length);
+    *ret = ref;
+    return 0;
+}
