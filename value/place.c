@@ -96,12 +96,11 @@ const char *cleat_place_text(const struct cleat_place *place, char text[CLEAT_PL
     const struct cleat_place *steps[CLEAT_VALUE_DEPTH_MAX + 2];
     struct place_text out = {text, 0, false};
 
-    for (size_t i = place_collect(place, steps); i-- > 0;) {
+    for (size_t i = place_collect(place, steps); i-- > 0;)
         if (steps[i]->key.data)
             place_put_key(&out, steps[i]->key);
         else
             place_put_index(&out, steps[i]->index);
-    }
     return place_finish(&out);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A place in a value: the chain of steps that led there, kept on the walker's stack, for messages and JSON
- * Pointers. NULL is the whole value. Nothing is allocated, so that the way down costs next to nothing.
+ * A place in a value: the chain of steps that led there, kept on the walker's stack, for messages
+ * and JSON Pointers. NULL is the whole value. Nothing is allocated, so that the way down costs next
+ * to nothing.
  */
 #ifndef CLEAT_VALUE_PLACE_H
 #define CLEAT_VALUE_PLACE_H
@@ -20,7 +21,8 @@ struct cleat_place {
     size_t index;
 };
 
-static inline struct cleat_place cleat_place_member(const struct cleat_place *up, struct cleat_str key)
+static inline struct cleat_place cleat_place_member(const struct cleat_place *up,
+                                                    struct cleat_str key)
 {
     struct cleat_place place = {up, {key.data ? key.data : "", key.length}, 0};
     return place;
@@ -33,11 +35,13 @@ static inline struct cleat_place cleat_place_element(const struct cleat_place *u
 }
 
 /** The place as a path (path.h), "the whole value" for NULL, into @text. Returns @text. */
-const char *cleat_place_text(const struct cleat_place *place, char text[CLEAT_PLACE_TEXT_BYTES_MAX]);
+const char *cleat_place_text(const struct cleat_place *place,
+                             char text[CLEAT_PLACE_TEXT_BYTES_MAX]);
 /** The first @count segments of a parsed path in the same form. Returns @text. */
 const char *cleat_place_path_text(const struct cleat_path *path, size_t count,
                                   char text[CLEAT_PLACE_TEXT_BYTES_MAX]);
-/** Appends the place as a JSON Pointer (RFC 6901 sections 3 and 5) in quotes; failures are sticky. */
+/** Appends the place as a JSON Pointer (RFC 6901 sections 3 and 5) in quotes; failures are sticky.
+ */
 void cleat_place_pointer(const struct cleat_place *place, struct cleat_buffer *buffer);
 
 #endif

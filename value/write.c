@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The writer is on the path of every admission answer and every write. It keeps its hands off the buffer's
- * functions where there is room, scans strings sixteen bytes at a time, and carries the place of what it
- * writes as a chain on the stack, which is read only when something goes wrong.
+ * The writer is on the path of every admission answer and every write. It keeps its hands off the
+ * buffer's functions where there is room, scans strings sixteen bytes at a time, and carries the
+ * place of what it writes as a chain on the stack, which is read only when something goes wrong.
  *
  * Invariant: after a failure the buffer holds what it held before.
  */
@@ -29,7 +29,8 @@ struct writer {
 static int writer_value(struct writer *writer, struct cleat_value value,
                         const struct cleat_place *place, unsigned depth);
 
-/* -- bytes ------------------------------------------------------------------------------------------- */
+/* -- bytes
+ * ------------------------------------------------------------------------------------------- */
 
 /* Room for @length bytes at the end, or NULL with the buffer's failure set. */
 static inline char *writer_room(struct cleat_buffer *buffer, size_t length)
@@ -60,7 +61,8 @@ static inline void writer_byte(struct cleat_buffer *buffer, char byte)
     buffer->length++;
 }
 
-/* -- strings ----------------------------------------------------------------------------------------- */
+/* -- strings
+ * ----------------------------------------------------------------------------------------- */
 
 static inline bool writer_escapes(unsigned char byte)
 {
@@ -76,7 +78,8 @@ static inline size_t writer_plain_bytes(const char *data, size_t start, size_t l
     return i;
 }
 
-/* True where none of the eight bytes needs an escape (bit tricks over whole words; no false negatives). */
+/* True where none of the eight bytes needs an escape (bit tricks over whole words; no false
+ * negatives). */
 static inline bool writer_word_plain(const char *data)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
@@ -179,9 +182,10 @@ void cleat_writer_escaped(struct cleat_buffer *buffer, struct cleat_str text)
         buffer->data[buffer->length] = '\0';
 }
 
-/* A string in quotes with up to two bytes behind it ("\":" of a key), which is where most bytes go. */
-static inline void writer_quoted(struct cleat_buffer *buffer, struct cleat_str text, const char *behind,
-                                 size_t behind_length)
+/* A string in quotes with up to two bytes behind it ("\":" of a key), which is where most bytes go.
+ */
+static inline void writer_quoted(struct cleat_buffer *buffer, struct cleat_str text,
+                                 const char *behind, size_t behind_length)
 {
     if (WRITER_LIKELY(writer_plain(text.data, text.length) == text.length)) {
         char *at = writer_room(buffer, text.length + 4);
@@ -201,7 +205,8 @@ static inline void writer_quoted(struct cleat_buffer *buffer, struct cleat_str t
     writer_put(buffer, behind, behind_length);
 }
 
-/* -- values ------------------------------------------------------------------------------------------ */
+/* -- values
+ * ------------------------------------------------------------------------------------------ */
 
 static void writer_line(struct writer *writer, unsigned depth)
 {
@@ -241,8 +246,8 @@ static int writer_object(struct writer *writer, struct cleat_value object,
     return writer->buffer->failed;
 }
 
-static int writer_array(struct writer *writer, struct cleat_value array, const struct cleat_place *up,
-                        unsigned depth)
+static int writer_array(struct writer *writer, struct cleat_value array,
+                        const struct cleat_place *up, unsigned depth)
 {
     size_t count = cleat_value_count(array);
     struct cleat_place place = {up, {NULL, 0}, 0};
@@ -326,8 +331,8 @@ static int writer_value(struct writer *writer, struct cleat_value value,
 }
 
 /* Writes all or nothing. */
-static int writer_run(struct writer *writer, struct cleat_value value, const struct cleat_place *place,
-                      unsigned depth)
+static int writer_run(struct writer *writer, struct cleat_value value,
+                      const struct cleat_place *place, unsigned depth)
 {
     struct cleat_buffer *buffer = writer->buffer;
     size_t start = buffer->length;

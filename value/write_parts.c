@@ -68,7 +68,8 @@ static int parts_metadata(struct cleat_buffer *buffer, struct cleat_value metada
 
 /* The stored members that no part hides; metadata, where it has parts, was written before. */
 static int parts_rest(struct cleat_buffer *buffer, bool *first, struct cleat_value root,
-                      const struct cleat_write_parts *parts, bool metadata_done, struct cleat_err *err)
+                      const struct cleat_write_parts *parts, bool metadata_done,
+                      struct cleat_err *err)
 {
     struct cleat_place place = {NULL, {"", 0}, 0};
     size_t count = cleat_value_count(root);
