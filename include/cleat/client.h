@@ -24,6 +24,9 @@ struct cleat_client;
 typedef void (*cleat_client_observe_fn)(void *arg, const char *method, const char *host, int code,
                                         int64_t duration_ns);
 
+/** Called for each 299 Warning of the server; @text is borrowed for the call. Any thread; must not block. */
+typedef void (*cleat_client_warning_fn)(void *arg, const char *text);
+
 struct cleat_client_options {
     const struct cleat_kubeconfig *config; /* copied */
     const struct cleat_clock *clock;       /* borrowed; NULL: the system's */
@@ -39,6 +42,12 @@ struct cleat_client_options {
     /* Asked right before a request is handed to the wire, at each try; non-zero refuses it (fencing). */
     int (*fence)(void *arg, bool write, struct cleat_err *err);
     void *fence_arg;
+    double qps;       /* tries of unary calls a second, retries too, watches not; 0: no limit */
+    int burst;        /* tries that may come at once where @qps is set; 0: twice @qps, at least 1 */
+    bool http1_only;  /* streams: no HTTP/2 even where the server offers it */
+    bool allow_exec;  /* the config's exec plugin may be run */
+    cleat_client_warning_fn warning; /* may be NULL: then each text is logged once */
+    void *warning_arg;
 };
 
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_new(const struct cleat_client_options *options,

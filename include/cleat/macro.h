@@ -14,6 +14,11 @@
 /** Runs @fn on the address of the variable when it leaves its scope. */
 #define CLEAT_CLEANUP(fn) __attribute__((cleanup(fn)))
 
+/** The version of the library; the build says it. */
+#ifndef CLEAT_VERSION
+#define CLEAT_VERSION "0.1.0"
+#endif
+
 #ifdef __cplusplus
 #define CLEAT_BEGIN extern "C" {
 #define CLEAT_END }
