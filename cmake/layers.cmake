@@ -36,7 +36,7 @@ set(CLEAT_THIRD_kube PkgConfig::YAML)
 set(CLEAT_THIRD_client PkgConfig::CURL)
 set(CLEAT_THIRD_certs PkgConfig::CRYPTO)
 set(CLEAT_THIRD_apiserver PkgConfig::MICROHTTPD PkgConfig::PCRE2)
-set(CLEAT_THIRD_server PkgConfig::MICROHTTPD PkgConfig::GNUTLS)
+set(CLEAT_THIRD_http PkgConfig::MICROHTTPD PkgConfig::GNUTLS)
 
 # certs/ is two targets: the pure one knows no I/O, the live one may use client and controller.
 file(GLOB CLEAT_CERTS_LIVE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/certs/rotator*.c
@@ -46,6 +46,12 @@ if(CLEAT_CERTS_LIVE)
     list(REMOVE_ITEM CLEAT_CERTS_PURE ${CLEAT_CERTS_LIVE})
 endif()
 
+# server/ is two targets as well: its HTTP part, which is in the library, and the wiring of the program.
+file(GLOB CLEAT_SERVER_HTTP CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/server/http*.c
+    ${PROJECT_SOURCE_DIR}/server/server.c ${PROJECT_SOURCE_DIR}/server/tls*.c)
+file(GLOB CLEAT_SERVER_REST CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/server/*.c)
+list(REMOVE_ITEM CLEAT_SERVER_REST ${PROJECT_SOURCE_DIR}/server/main.c ${CLEAT_SERVER_HTTP})
+
 # cleat_layer(NAME [DIR folder] [DEPS layers] [SOURCES files]): target cleat_NAME from every .c below the folder.
 # A layer without sources yet is an interface target, so that the others can already name it.
 function(cleat_layer name)
@@ -53,9 +59,8 @@ function(cleat_layer name)
     if(NOT ARG_DIR)
         set(ARG_DIR ${name})
     endif()
-    if(NOT DEFINED ARG_SOURCES AND NOT name MATCHES "^certs")
+    if(NOT DEFINED ARG_SOURCES AND NOT name MATCHES "^(certs|certs_live|http|server)$")
         file(GLOB_RECURSE ARG_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${ARG_DIR}/*.c)
-        list(FILTER ARG_SOURCES EXCLUDE REGEX "/server/main\\.c$")
     endif()
     list(TRANSFORM ARG_DEPS PREPEND cleat_)
     if(ARG_SOURCES)

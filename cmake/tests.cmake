@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests mirror the tree: tests/unit/<folder>/test_<noun>.c is one program and one ctest case that links
 # its own layer alone; tests/integration, tests/fault and the like link everything.
+set(CLEAT_TOOLS ${PROJECT_SOURCE_DIR}/tools)
+# Sanitizers and their suppressions, one reason per line; harmless in other builds.
+set(CLEAT_TEST_ENVIRONMENT "CK_FORK=no"
+    "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "LSAN_OPTIONS=suppressions=${CLEAT_TOOLS}/lsan.supp:print_suppressions=0"
+    "TSAN_OPTIONS=suppressions=${CLEAT_TOOLS}/tsan.supp:halt_on_error=1:second_deadlock_stack=1")
+
 file(GLOB CLEAT_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/*.c)
-if(CLEAT_SUPPORT)
-    add_library(cleat_support STATIC ${CLEAT_SUPPORT})
-    target_include_directories(cleat_support PUBLIC ${PROJECT_SOURCE_DIR}/tests)
-    target_link_libraries(cleat_support PUBLIC cleat_base PkgConfig::CHECK)
-else()
-    add_library(cleat_support INTERFACE)
-    target_include_directories(cleat_support INTERFACE ${PROJECT_SOURCE_DIR}/tests)
-    target_link_libraries(cleat_support INTERFACE cleat_base PkgConfig::CHECK)
-endif()
+add_library(cleat_support STATIC ${CLEAT_SUPPORT})
+target_include_directories(cleat_support PUBLIC ${PROJECT_SOURCE_DIR}/tests)
+target_link_libraries(cleat_support PUBLIC cleat_base PkgConfig::CHECK)
 
 function(cleat_test_dir dir prefix timeout_s)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${dir}/test_*.c)
@@ -25,7 +27,7 @@ function(cleat_test_dir dir prefix timeout_s)
         set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
         add_test(NAME ${dir}/${noun} COMMAND ${target})
         set_tests_properties(${dir}/${noun} PROPERTIES TIMEOUT ${timeout_s} LABELS ${prefix}
-            ENVIRONMENT "CK_DEFAULT_TIMEOUT=${timeout_s};CK_FORK=no")
+            ENVIRONMENT "CK_DEFAULT_TIMEOUT=${timeout_s};${CLEAT_TEST_ENVIRONMENT}")
     endforeach()
 endfunction()
 
@@ -36,3 +38,63 @@ cleat_test_dir(unit/certs certs 60 cleat_certs cleat_certs_live)
 cleat_test_dir(unit/kinds/mirror kinds 60 cleat_kinds)
 cleat_test_dir(integration integration 120 cleat_server)
 cleat_test_dir(fault fault 300 cleat_server)
+
+# Fuzz entries. With libFuzzer a program each, run by `make fuzz`; else they replay tests/fuzz/<entry>/ and some
+# damaged copies of each seed.
+file(GLOB entries CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+foreach(source ${entries})
+    get_filename_component(target ${source} NAME_WE)
+    string(REGEX REPLACE "^fuzz_" "" entry ${target})
+    add_executable(${target} ${source})
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+    target_link_libraries(${target} PRIVATE cleat_kinds cleat_certs)
+    if(CLEAT_FUZZ)
+        target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    else()
+        target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/driver.c)
+        add_test(NAME fuzz/${entry}
+            COMMAND ${target} --mutate 300 ${PROJECT_SOURCE_DIR}/tests/fuzz/${entry})
+        set_tests_properties(fuzz/${entry} PROPERTIES TIMEOUT 120 LABELS fuzz
+            ENVIRONMENT "${CLEAT_TEST_ENVIRONMENT}")
+    endif()
+endforeach()
+
+# Each public header alone, as strict C11 and, where there is a compiler for it, as C++.
+find_program(CLEAT_CXX NAMES c++ g++ clang++)
+file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/cleat/*.h)
+foreach(header ${headers})
+    get_filename_component(noun ${header} NAME_WE)
+    add_test(NAME headers/c/${noun} COMMAND ${CMAKE_C_COMPILER} -std=c11 -pedantic -Wall -Wextra
+        -Wstrict-prototypes -Werror -fsyntax-only -I${PROJECT_SOURCE_DIR}/include
+        -include ${header} ${PROJECT_SOURCE_DIR}/tests/headers/empty.c)
+    set_tests_properties(headers/c/${noun} PROPERTIES TIMEOUT 30 LABELS check)
+    if(CLEAT_CXX)
+        add_test(NAME headers/cxx/${noun} COMMAND ${CLEAT_CXX} -std=c++17 -Wall -Wextra -Werror
+            -fsyntax-only -I${PROJECT_SOURCE_DIR}/include -include ${header}
+            -x c++ ${PROJECT_SOURCE_DIR}/tests/headers/empty.c)
+        set_tests_properties(headers/cxx/${noun} PROPERTIES TIMEOUT 30 LABELS check)
+    endif()
+endforeach()
+
+# Checks of the tree itself, and of the checks.
+function(cleat_check name)
+    add_test(NAME check/${name} COMMAND ${ARGN})
+    set_tests_properties(check/${name} PROPERTIES TIMEOUT 120 LABELS check)
+endfunction()
+cleat_check(layers ${CLEAT_TOOLS}/check-layers.sh)
+cleat_check(docs ${CLEAT_TOOLS}/check-docs.sh)
+cleat_check(style ${CLEAT_TOOLS}/check-style.sh)
+cleat_check(tools ${PROJECT_SOURCE_DIR}/tests/tools/check.sh)
+
+# The libraries as users get them. Sanitizers would need their run time in the user's program.
+if(NOT CLEAT_SANITIZE)
+    cleat_check(exports/libcleat ${CLEAT_TOOLS}/check-exports.sh
+        $<TARGET_FILE:cleat_shared> ${PROJECT_SOURCE_DIR}/tests/exports/libcleat.list)
+    if(TARGET cleat_apiserver_shared)
+        cleat_check(exports/libcleat-apiserver ${CLEAT_TOOLS}/check-exports.sh
+            $<TARGET_FILE:cleat_apiserver_shared>
+            ${PROJECT_SOURCE_DIR}/tests/exports/libcleat-apiserver.list)
+    endif()
+    cleat_check(install ${PROJECT_SOURCE_DIR}/tests/install/check.sh
+        ${PROJECT_SOURCE_DIR} ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER})
+endif()

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin front of CMake's presets: every job of CI is a target here.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 30
+BENCH_ITEMS ?= 20000
+# Cases with these labels need nothing but the sources, and run once, not under each sanitizer.
+SANITIZED = --output-on-failure -j$(JOBS) -LE '^check$$'
+
+.DEFAULT_GOAL := help
+.PHONY: help packages build test demo bench asan tsan clang fuzz format format-fix layers docs style \
+	exports install clean ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## release build in build/: cleat, the libraries, bench/ and examples/
+	@tools/install-packages.sh build
+	cmake --preset release -DCLEAT_TESTS=OFF
+	cmake --build --preset release -j $(JOBS)
+
+test: ## install what is missing, build with warnings as errors, run the quick suite
+	@tools/install-packages.sh test
+	cmake --preset debug
+	cmake --build --preset debug -j $(JOBS)
+	ctest --test-dir build/debug --output-on-failure -j$(JOBS)
+
+demo: build ## build and run the guided story (DEMO_ARGS=--exit: end with its result)
+	build/cleat demo $(DEMO_ARGS)
+
+bench: build ## run the benchmarks that need no cluster; one JSON line each
+	tools/bench.sh build $(BENCH_ITEMS)
+
+asan: ## the suite under AddressSanitizer and UBSan
+	@tools/install-packages.sh test
+	cmake --preset asan
+	cmake --build --preset asan -j $(JOBS)
+	ctest --test-dir build/asan $(SANITIZED)
+
+tsan: ## the suites with threads under ThreadSanitizer
+	@tools/install-packages.sh test
+	cmake --preset tsan
+	cmake --build --preset tsan -j $(JOBS)
+	ctest --test-dir build/tsan $(SANITIZED) -L '^(base|client|controller|webhooks|apiserver|server|certs|kinds|integration)$$'
+
+clang: ## build everything with clang, warnings as errors
+	@tools/install-packages.sh ci
+	cmake --preset clang
+	cmake --build --preset clang -j $(JOBS)
+
+fuzz: ## run each fuzz entry under libFuzzer for FUZZ_SECONDS, on a copy of its seeds
+	@tools/install-packages.sh ci
+	cmake --preset fuzz -DCLEAT_BENCH=OFF
+	cmake --build --preset fuzz -j $(JOBS)
+	tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+format: ## check the layout of the C files
+	@tools/check-format.sh
+
+format-fix: ## lay out the C files
+	@tools/check-format.sh --fix
+
+layers: ## check that no folder includes what its layer doesn't allow
+	@tools/check-layers.sh
+
+docs: ## check that every exported declaration is documented
+	@tools/check-docs.sh
+
+style: ## check what a compiler doesn't see
+	@tools/check-style.sh
+
+exports: build ## write the lists of exported symbols anew
+	tools/check-exports.sh --update build/libcleat.so tests/exports/libcleat.list
+	if [ -e build/libcleat-apiserver.so ]; then \
+		tools/check-exports.sh --update build/libcleat-apiserver.so tests/exports/libcleat-apiserver.list; fi
+
+install: build ## install to PREFIX (/usr/local), below DESTDIR
+	cmake --install build --prefix $(PREFIX)
+
+clean: ## remove all builds
+	rm -rf build
+
+ci: ## everything that CI runs
+	.ci/run
