@@ -11,15 +11,15 @@ if [ -z "$tool" ]; then
     echo "format: clang-format isn't installed" >&2
     exit 1
 fi
-files=$(find . \( -name .git -o -name build -o -name 'build-*' \) -prune -o \
-    -type f \( -name '*.c' -o -name '*.h' \) -print | sort)
+files=$(find base value kube client webhooks controller certs cel kinds apiserver server include bench \
+    examples tests -type f \( -name '*.c' -o -name '*.h' \) 2>/dev/null | sort)
 if [ "${1:-}" = --fix ]; then
     printf '%s\n' "$files" | xargs "$tool" -i
     exit 0
 fi
 if printf '%s\n' "$files" | xargs "$tool" --dry-run -Werror 2>&1 | grep -E 'error|warning'; then
     case $("$tool" --version) in
-    *"version 14."*) echo "format: run 'make format'"; exit 1 ;;
+    *"version 14."*) echo "format: run 'make format-fix'"; exit 1 ;;
     *) echo "format: differs, but this isn't clang-format 14; ignored" ;;
     esac
 else

@@ -6,15 +6,24 @@
 set -eu
 cd "${1:-$(dirname "$0")/..}"
 
+# Files of the tree by the endings of their names: what git knows or would add, else all but builds.
 list_files() {
-    find . \( -name .git -o -name 'build' -o -name 'build-*' -o -name .cache \) -prune -o -type f "$@" -print |
-        sed 's|^\./||' | sort
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        git ls-files -co --exclude-standard -- "$@" | while IFS= read -r file; do
+            [ ! -f "$file" ] || printf '%s\n' "$file"
+        done
+    else
+        for pattern in "$@"; do
+            find . \( -name .git -o -name 'build' -o -name 'build-*' \) -prune -o \
+                -type f -name "$pattern" -print | sed 's|^\./||'
+        done
+    fi | LC_ALL=C sort -u
 }
 
 failures=0
 
 # In C the words must be calls, outside comments and strings.
-list_files \( -name '*.c' -o -name '*.h' \) | xargs awk '
+list_files '*.c' '*.h' | xargs awk '
 BEGIN {
     everywhere = "strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|atof|gets|gmtime|localtime|gmtime_r|" \
                  "localtime_r|mktime|rand|srand|random|srandom|system|popen|asprintf|vasprintf"
@@ -71,7 +80,7 @@ FNR == 1 {
 }
 
 code ~ pattern["everywhere"] { bad("banned call: " $0) }
-code ~ pattern["memory"] && FILENAME != "base/mem.c" && FILENAME !~ /^examples\// {
+code ~ pattern["memory"] && FILENAME != "base/mem.c" && FILENAME !~ /^(examples|tests)\// {
     bad("memory only through base/mem.h: " $0)
 }
 code ~ pattern["clock"] && FILENAME != "base/clock.c" && FILENAME !~ /^(examples|bench)\// {
@@ -92,8 +101,7 @@ END {
 }' || failures=1
 
 # Licence line within the first three lines.
-for file in $(list_files \( -name '*.c' -o -name '*.h' -o -name '*.def' -o -name '*.sh' -o -name '*.cmake' \
-    -o -name 'CMakeLists.txt' -o -name 'Makefile' -o -name '*.map' \)); do
+for file in $(list_files '*.c' '*.h' '*.def' '*.sh' '*.cmake' '*CMakeLists.txt' '*Makefile' '*.map'); do
     if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0'; then
         echo "$file:1: no SPDX line"
         failures=1
@@ -101,8 +109,7 @@ for file in $(list_files \( -name '*.c' -o -name '*.h' -o -name '*.def' -o -name
 done
 
 # Leftovers and machine paths, in everything that is text. This file holds the patterns itself.
-texts=$(list_files \( -name '*.c' -o -name '*.h' -o -name '*.def' -o -name '*.cmake' -o -name '*.md' \
-    -o -name '*.yaml' -o -name '*.sh' -o -name 'Makefile' -o -name 'CMakeLists.txt' -o -name '*.json' \) |
+texts=$(list_files '*.c' '*.h' '*.def' '*.cmake' '*.md' '*.yaml' '*.sh' '*Makefile' '*CMakeLists.txt' '*.json' |
     grep -v -e '^tools/check-style\.sh$' -e '^tests/fuzz/.*/' -e '^tests/cases/')
 if printf '%s\n' "$texts" | xargs grep -nwE 'TODO|FIXME|XXX'; then
     echo "leftover notes above"

@@ -43,6 +43,8 @@ struct cleat_err {
 #define cleat_err_set(err, code, ...) \
     cleat_err_set_at((err), (code), __FILE__, __func__, __LINE__, __VA_ARGS__)
 
+/** What cleat_err_set calls; @file and @func are kept as they are and must be static. Returns
+ * @code. */
 CLEAT_EXPORT int cleat_err_set_at(struct cleat_err *err, int code, const char *file,
                                   const char *func, int line, const char *format, ...)
     CLEAT_PRINTF(6, 7);

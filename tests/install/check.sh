@@ -54,10 +54,10 @@ done
 "$root/smallest"
 readelf -d "$libdir/libcleat.so" | grep -q 'SONAME.*\[libcleat\.so\.0\]'
 
-# The static library has everything that the shared one has.
+# The static library has everything that the shared one has; what it needs itself is linked as usual.
 # shellcheck disable=SC2046
 "$cc" -std=c11 -o "$root/smallest-static" "$root/smallest.c" $(pkg-config --cflags cleat) \
-    "$libdir/libcleat.a" $(pkg-config --static --libs-only-l cleat | sed 's/-lcleat\b//')
+    "$libdir/libcleat.a" $(pkg-config --libs $(pkg-config --print-requires-private cleat)) -pthread -lm
 "$root/smallest-static"
 
 mkdir "$root/project"
