@@ -28,6 +28,12 @@ endif()
 if(CLEAT_FUZZ)
     target_compile_options(cleat_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+# Hardening; the same everywhere, so that no distribution's defaults bring other warnings.
+target_compile_options(cleat_settings INTERFACE -fstack-protector-strong)
+target_link_options(cleat_settings INTERFACE -Wl,-z,relro,-z,now)
+if(NOT CLEAT_SANITIZE)
+    target_compile_options(cleat_settings INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
 
 # What each layer may link besides our own layers.
 set(CLEAT_THIRD_base Threads::Threads PkgConfig::XXHASH)
