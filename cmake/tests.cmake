@@ -12,7 +12,9 @@ set(CLEAT_TEST_ENVIRONMENT "CK_FORK=no"
 file(GLOB CLEAT_SUPPORT CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/*.c)
 add_library(cleat_support STATIC ${CLEAT_SUPPORT})
 target_include_directories(cleat_support PUBLIC ${PROJECT_SOURCE_DIR}/tests)
-target_link_libraries(cleat_support PUBLIC cleat_base PkgConfig::CHECK)
+# The scripted server of the client's tests speaks TLS by OpenSSL; nothing of the product links it.
+pkg_check_modules(CLEAT_TESTS_SSL REQUIRED IMPORTED_TARGET openssl)
+target_link_libraries(cleat_support PUBLIC cleat_base PkgConfig::CHECK PkgConfig::CLEAT_TESTS_SSL)
 
 function(cleat_test_dir dir prefix timeout_s)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${dir}/test_*.c)
@@ -34,6 +36,7 @@ endfunction()
 foreach(layer base value kube client controller webhooks apiserver server)
     cleat_test_dir(unit/${layer} ${layer} 60 cleat_${layer})
 endforeach()
+cleat_test_dir(unit/support support 60)
 cleat_test_dir(unit/certs certs 60 cleat_certs cleat_certs_live)
 cleat_test_dir(unit/kinds/mirror kinds 60 cleat_kinds)
 cleat_test_dir(integration integration 120 cleat_server)
