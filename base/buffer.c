@@ -30,38 +30,32 @@ void cleat_buffer_reset(struct cleat_buffer *buffer)
 {
     buffer->length = 0;
     buffer->failed = 0;
-    if (buffer->data) {
+    if (buffer->data)
         buffer->data[0] = '\0';
-    }
 }
 
 /* The capacity to grow to for @needed bytes: doubled, but no more than the maximum asks for. */
 static size_t buffer_capacity(const struct cleat_buffer *buffer, size_t needed)
 {
     size_t capacity = buffer->capacity ? buffer->capacity : BUFFER_BYTES_FIRST;
-    while (capacity < needed) {
+    while (capacity < needed)
         capacity = capacity <= SIZE_MAX / 2 ? capacity * 2 : needed;
-    }
-    if (buffer->bytes_max < SIZE_MAX && capacity > buffer->bytes_max + 1) {
+    if (buffer->bytes_max < SIZE_MAX && capacity > buffer->bytes_max + 1)
         capacity = buffer->bytes_max + 1;
-    }
     return capacity;
 }
 
 static int buffer_grow(struct cleat_buffer *buffer, size_t more)
 {
-    if (more > buffer->bytes_max - buffer->length || buffer->length + more == SIZE_MAX) {
+    if (more > buffer->bytes_max - buffer->length || buffer->length + more == SIZE_MAX)
         return -ENOBUFS;
-    }
     size_t needed = buffer->length + more + 1;
-    if (needed <= buffer->capacity) {
+    if (needed <= buffer->capacity)
         return 0;
-    }
     size_t capacity = buffer_capacity(buffer, needed);
     char *data = cleat_mem_realloc(buffer->data, capacity);
-    if (!data) {
+    if (!data)
         return -ENOMEM;
-    }
     data[buffer->length] = '\0';
     buffer->data = data;
     buffer->capacity = capacity;
@@ -70,9 +64,8 @@ static int buffer_grow(struct cleat_buffer *buffer, size_t more)
 
 char *cleat_buffer_reserve(struct cleat_buffer *buffer, size_t length)
 {
-    if (!buffer->failed) {
+    if (!buffer->failed)
         buffer->failed = buffer_grow(buffer, length);
-    }
     return buffer->failed ? NULL : buffer->data + buffer->length;
 }
 

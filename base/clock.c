@@ -98,9 +98,8 @@ void cleat_clock_random(const struct cleat_clock *clock, void *bytes, size_t len
 
 uint64_t cleat_clock_random_below(const struct cleat_clock *clock, uint64_t bound)
 {
-    if (bound == 0) {
+    if (bound == 0)
         return 0;
-    }
     /* Numbers below 2^64 mod bound are drawn again, so that each remainder is equally likely. */
     uint64_t unfair = (0 - bound) % bound;
     uint64_t number = 0;
@@ -119,9 +118,8 @@ void cleat_clock_uuid(const struct cleat_clock *clock, char text[37])
     bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
     char *out = text;
     for (size_t i = 0; i < sizeof(bytes); i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
             *out++ = '-';
-        }
         *out++ = digits[bytes[i] >> 4];
         *out++ = digits[bytes[i] & 15];
     }

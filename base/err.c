@@ -21,9 +21,8 @@ static void err_copy(char *out, size_t size, struct cleat_str text)
         size_t covers = cleat_utf8_escape(text.data + at, text.length - at, escaped);
         const char *from = escaped[0] ? escaped : text.data + at;
         size_t bytes = escaped[0] ? strlen(escaped) : covers;
-        if (used + bytes >= size) {
+        if (used + bytes >= size)
             break;
-        }
         memcpy(out + used, from, bytes);
         used += bytes;
         at += covers;
@@ -54,9 +53,8 @@ static void err_format(char *out, size_t size, const char *format, va_list args)
 int cleat_err_set_at(struct cleat_err *err, int code, const char *file, const char *func, int line,
                      const char *format, ...)
 {
-    if (!err || err->code != 0) {
+    if (!err || err->code != 0)
         return code;
-    }
     err->code = code;
     err->file = file;
     err->func = func;
@@ -70,9 +68,8 @@ int cleat_err_set_at(struct cleat_err *err, int code, const char *file, const ch
 
 void cleat_err_prefix(struct cleat_err *err, const char *format, ...)
 {
-    if (!err || err->code == 0) {
+    if (!err || err->code == 0)
         return;
-    }
     char prefix[CLEAT_ERR_TEXT_BYTES_MAX];
     char whole[2 * CLEAT_ERR_TEXT_BYTES_MAX + 2];
     va_list args;
@@ -85,19 +82,16 @@ void cleat_err_prefix(struct cleat_err *err, const char *format, ...)
 
 void cleat_err_clear(struct cleat_err *err)
 {
-    if (err) {
+    if (err)
         *err = (struct cleat_err)CLEAT_ERR_INIT;
-    }
 }
 
 const char *cleat_err_text(const struct cleat_err *err)
 {
-    if (!err || err->code == 0) {
+    if (!err || err->code == 0)
         return "no error";
-    }
-    if (err->text[0]) {
+    if (err->text[0])
         return err->text;
-    }
     const char *name = strerrorname_np(err->code < 0 ? -err->code : err->code);
     return name ? name : "unknown error";
 }

@@ -54,13 +54,11 @@ static void lock_push(const void *lock, enum cleat_lock_class class)
 static void lock_pop(const void *lock)
 {
     size_t i = lock_depth;
-    while (i > 0 && lock_stack[i - 1].lock != lock) {
+    while (i > 0 && lock_stack[i - 1].lock != lock)
         i--;
-    }
     cleat_assert(i > 0); /* released by a thread that doesn't hold it */
-    for (; i < lock_depth; i++) {
+    for (; i < lock_depth; i++)
         lock_stack[i - 1] = lock_stack[i];
-    }
     lock_depth--;
 }
 
@@ -229,9 +227,8 @@ void cleat_cond_wait(struct cleat_cond *cond, struct cleat_lock *lock)
 
 int cleat_cond_wait_ms(struct cleat_cond *cond, struct cleat_lock *lock, int64_t timeout_ms)
 {
-    if (timeout_ms < 0) {
+    if (timeout_ms < 0)
         return cond_wait(cond, lock, NULL);
-    }
     const int64_t year_ms = INT64_C(1000) * 60 * 60 * 24 * 365;
     int64_t capped_ms = timeout_ms < year_ms ? timeout_ms : year_ms;
     int64_t until_ns = cleat_clock_mono_ns(cleat_clock_system()) + capped_ms * 1000000;

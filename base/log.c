@@ -61,9 +61,8 @@ bool cleat_log_enabled(const struct cleat_log *log, enum cleat_log_level level)
 
 void cleat_log_set_level(struct cleat_log *log, enum cleat_log_level level)
 {
-    if (log) {
+    if (log)
         atomic_store_explicit(&log->level, (int)level, memory_order_relaxed);
-    }
 }
 
 uint64_t cleat_log_dropped(const struct cleat_log *log)
@@ -87,9 +86,8 @@ static void log_queue(struct cleat_log *log, struct cleat_str line)
         queued->length += line.length;
         queued->lines++;
         log->bytes_in += line.length;
-        if (queued->lines == 1) {
+        if (queued->lines == 1)
             cleat_cond_signal(&log->work);
-        }
     }
     cleat_lock_release(&log->lock);
 }
@@ -97,17 +95,15 @@ static void log_queue(struct cleat_log *log, struct cleat_str line)
 void cleat_log_write(struct cleat_log *log, enum cleat_log_level level, const char *message,
                      const struct cleat_log_field *fields, size_t count)
 {
-    if (!cleat_log_enabled(log, level)) {
+    if (!cleat_log_enabled(log, level))
         return;
-    }
     struct cleat_buffer line = CLEAT_BUFFER_INIT(CLEAT_LOG_LINE_BYTES_MAX);
     struct cleat_log_record record = {cleat_clock_wall_ms(log->clock), level, message, fields,
                                       count};
-    if (cleat_log_line_write(&line, log->format, &record) < 0) {
+    if (cleat_log_line_write(&line, log->format, &record) < 0)
         log_drop(log, 1);
-    } else {
+    else
         log_queue(log, cleat_buffer_view(&line));
-    }
     cleat_buffer_fini(&line);
 }
 
@@ -119,9 +115,8 @@ void cleat_log_line(struct cleat_log *log, enum cleat_log_level level, const cha
     va_start(args, message);
     for (;;) {
         struct cleat_log_field field = va_arg(args, struct cleat_log_field);
-        if (!field.key) {
+        if (!field.key)
             break;
-        }
         cleat_assert(count < LOG_FIELDS_MAX);
         fields[count++] = field;
     }
@@ -133,9 +128,8 @@ void cleat_log_line(struct cleat_log *log, enum cleat_log_level level, const cha
 static ssize_t log_put(struct cleat_log *log, const char *data, size_t length)
 {
     size_t bytes = length < PIPE_BUF ? length : PIPE_BUF;
-    if (log->is_socket) {
+    if (log->is_socket)
         return send(log->fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-    }
     return write(log->fd, data, bytes);
 }
 
@@ -145,50 +139,57 @@ static int log_wait(struct cleat_log *log, int *polls_stopping)
     struct pollfd poll_fd = {.fd = log->fd, .events = POLLOUT};
     for (;;) {
         int rc = poll(&poll_fd, 1, LOG_POLL_MS);
-        if (rc > 0) {
+        if (rc > 0)
             return 0;
-        }
-        if (atomic_load(&log->stopping) && ++*polls_stopping >= LOG_STOP_POLLS) {
+        if (atomic_load(&log->stopping) && ++*polls_stopping >= LOG_STOP_POLLS)
             return -ETIMEDOUT;
-        }
     }
+}
+
+/* Writes as many of the bytes as the descriptor takes; returns how many. */
+static size_t log_put_all(struct cleat_log *log, struct cleat_str bytes, int *polls_stopping)
+{
+    size_t done = 0;
+    while (done < bytes.length && log_wait(log, polls_stopping) == 0) {
+        ssize_t put = log_put(log, bytes.data + done, bytes.length - done);
+        if (put > 0)
+            done += (size_t)put;
+        else if (put < 0 && errno != EINTR && errno != EAGAIN)
+            break;
+    }
+    return done;
 }
 
 /* Writes a batch; what can't be written is counted as dropped. True where all of it was written. */
 static bool log_batch_write(struct cleat_log *log, const struct log_batch *batch,
                             int *polls_stopping)
 {
-    size_t done = 0;
-    while (done < batch->length) {
-        if (log_wait(log, polls_stopping) < 0) {
-            break;
-        }
-        ssize_t put = log_put(log, batch->data + done, batch->length - done);
-        if (put > 0) {
-            done += (size_t)put;
-        } else if (put < 0 && errno != EINTR && errno != EAGAIN) {
-            break;
-        }
-    }
-    if (done < batch->length) {
-        uint64_t lines = 0;
-        for (size_t i = done; i < batch->length; i++) {
-            lines += batch->data[i] == '\n';
-        }
-        log_drop(log, lines);
-    }
+    struct cleat_str bytes = {batch->data, batch->length};
+    size_t done = log_put_all(log, bytes, polls_stopping);
+    uint64_t lost = 0;
+    for (size_t i = done; i < batch->length; i++)
+        lost += batch->data[i] == '\n';
+    log_drop(log, lost);
     return done == batch->length;
 }
 
-/* Says how many lines were lost since the last time it did. */
-static void log_tell_drops(struct cleat_log *log)
+/*
+ * Says how many lines were lost since the last time it did. Past the queue, which may be full of
+ * newer lines; a failure here isn't counted, or the count would feed itself.
+ */
+static void log_tell_drops(struct cleat_log *log, int *polls_stopping)
 {
     uint64_t dropped = cleat_log_dropped(log);
-    if (dropped > log->dropped_told) {
-        cleat_warn(log, "log lines dropped",
-                   cleat_log_int("lines", (int64_t)(dropped - log->dropped_told)));
+    if (dropped == log->dropped_told || !cleat_log_enabled(log, CLEAT_LOG_WARN))
+        return;
+    struct cleat_buffer line = CLEAT_BUFFER_INIT(CLEAT_LOG_LINE_BYTES_MAX);
+    struct cleat_log_field field = cleat_log_int("lines", (int64_t)(dropped - log->dropped_told));
+    struct cleat_log_record record = {cleat_clock_wall_ms(log->clock), CLEAT_LOG_WARN,
+                                      "log lines dropped", &field, 1};
+    if (cleat_log_line_write(&line, log->format, &record) == 0 &&
+        log_put_all(log, cleat_buffer_view(&line), polls_stopping) == line.length)
         log->dropped_told = dropped;
-    }
+    cleat_buffer_fini(&line);
 }
 
 /* Waits for lines and swaps the buffers; false once there is nothing left and the log is stopping.
@@ -196,9 +197,8 @@ static void log_tell_drops(struct cleat_log *log)
 static bool log_take_batch(struct cleat_log *log)
 {
     cleat_lock_take(&log->lock);
-    while (log->queued.length == 0 && !atomic_load(&log->stopping)) {
+    while (log->queued.length == 0 && !atomic_load(&log->stopping))
         cleat_cond_wait(&log->work, &log->lock);
-    }
     struct log_batch batch = log->queued;
     log->queued = log->writing;
     log->queued.length = 0;
@@ -213,9 +213,8 @@ static void *log_run(void *arg)
     struct cleat_log *log = arg;
     int polls_stopping = 0;
     while (log_take_batch(log)) {
-        if (log_batch_write(log, &log->writing, &polls_stopping)) {
-            log_tell_drops(log); /* on a broken descriptor this would feed itself */
-        }
+        if (log_batch_write(log, &log->writing, &polls_stopping))
+            log_tell_drops(log, &polls_stopping);
         cleat_lock_take(&log->lock);
         log->bytes_out += log->writing.length;
         cleat_cond_broadcast(&log->written);
@@ -227,9 +226,8 @@ static void *log_run(void *arg)
 int cleat_log_flush(struct cleat_log *log, int64_t timeout_ms)
 {
     int rc = 0;
-    if (!log) {
+    if (!log)
         return 0;
-    }
     cleat_lock_take(&log->lock);
     uint64_t target = log->bytes_in;
     const struct cleat_clock *clock = cleat_clock_system();
@@ -267,9 +265,8 @@ int cleat_log_new(const struct cleat_log_options *options, struct cleat_log **re
                   struct cleat_err *err)
 {
     struct cleat_log *log = cleat_mem_zalloc(1, sizeof(*log));
-    if (!log) {
+    if (!log)
         return cleat_err_set(err, -ENOMEM, "log: out of memory");
-    }
     log->fd = options->fd;
     log->is_socket = log_fd_is_socket(options->fd);
     log->format = options->format;
@@ -295,9 +292,8 @@ int cleat_log_new(const struct cleat_log_options *options, struct cleat_log **re
 
 struct cleat_log *cleat_log_free(struct cleat_log *log)
 {
-    if (!log) {
+    if (!log)
         return NULL;
-    }
     cleat_lock_take(&log->lock);
     atomic_store(&log->stopping, true);
     cleat_cond_signal(&log->work);

@@ -44,9 +44,8 @@ static void log_line_escaped(struct cleat_buffer *buffer, struct cleat_str text,
                 cleat_buffer_text(buffer, escaped);
             }
         } else {
-            if (c == '"' || c == '\\') {
+            if (c == '"' || c == '\\')
                 cleat_buffer_byte(buffer, '\\');
-            }
             cleat_buffer_append(buffer, text.data + at, covers);
         }
         at += covers;
@@ -65,20 +64,18 @@ static bool log_line_is_plain(struct cleat_str text)
 {
     for (size_t i = 0; i < text.length; i++) {
         char c = text.data[i];
-        if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\') {
+        if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
             return false;
-        }
     }
     return text.length > 0;
 }
 
 static void log_line_text(struct cleat_buffer *buffer, struct cleat_str text)
 {
-    if (log_line_is_plain(text)) {
+    if (log_line_is_plain(text))
         cleat_buffer_str(buffer, text);
-    } else {
+    else
         log_line_quoted(buffer, text, false);
-    }
 }
 
 /* The shortest of two forms that reads back as the same number, with a point whatever the locale
@@ -92,14 +89,11 @@ static void log_line_double(struct cleat_buffer *buffer, double number, bool jso
         return;
     }
     (void)snprintf(text, sizeof(text), "%.15g", number);
-    if (strtod(text, NULL) != number) {
+    if (strtod(text, NULL) != number)
         (void)snprintf(text, sizeof(text), "%.17g", number);
-    }
-    for (char *c = text; *c; c++) {
-        if (*c == ',') {
+    for (char *c = text; *c; c++)
+        if (*c == ',')
             *c = '.';
-        }
-    }
     cleat_buffer_text(buffer, text);
 }
 
@@ -109,11 +103,10 @@ static void log_line_value(struct cleat_buffer *buffer, const struct cleat_log_f
     switch (field->type) {
     case CLEAT_LOG_FIELD_STR: {
         struct cleat_str text = log_line_cut(field->str, LOG_VALUE_BYTES_MAX, truncated);
-        if (json) {
+        if (json)
             log_line_quoted(buffer, text, true);
-        } else {
+        else
             log_line_text(buffer, text);
-        }
         break;
     }
     case CLEAT_LOG_FIELD_INT: cleat_buffer_format(buffer, "%lld", (long long)field->integer); break;
@@ -168,11 +161,9 @@ int cleat_log_line_write(struct cleat_buffer *buffer, enum cleat_log_format form
     bool truncated = false;
     buffer->bytes_max = CLEAT_LOG_LINE_BYTES_MAX;
     log_line_start(buffer, record, json, &truncated);
-    for (size_t i = 0; i < record->count; i++) {
+    for (size_t i = 0; i < record->count; i++)
         log_line_field(buffer, &record->fields[i], json, &truncated);
-    }
-    if (truncated) {
+    if (truncated)
         cleat_buffer_text(buffer, json ? ",\"truncated\":true" : " truncated=true");
-    }
     return cleat_buffer_text(buffer, json ? "}\n" : "\n");
 }

@@ -31,9 +31,8 @@ static size_t map_find(const struct cleat_map *map, uint64_t hash, struct cleat_
     size_t mask = map->capacity - 1;
     size_t i = (size_t)hash & mask;
     while (map->slots[i].value) {
-        if (map->slots[i].hash == hash && cleat_str_equal(map->slots[i].key, key)) {
+        if (map->slots[i].hash == hash && cleat_str_equal(map->slots[i].key, key))
             break;
-        }
         i = (i + 1) & mask;
     }
     return i;
@@ -41,9 +40,8 @@ static size_t map_find(const struct cleat_map *map, uint64_t hash, struct cleat_
 
 void *cleat_map_get(const struct cleat_map *map, struct cleat_str key)
 {
-    if (map->count == 0) {
+    if (map->count == 0)
         return NULL;
-    }
     return map->slots[map_find(map, cleat_hash_bytes(key.data, key.length), key)].value;
 }
 
@@ -52,14 +50,12 @@ static int map_grow(struct cleat_map *map)
     struct cleat_map grown = *map;
     grown.capacity = map->capacity ? map->capacity * 2 : MAP_CAPACITY_FIRST;
     grown.slots = cleat_mem_zalloc(grown.capacity, sizeof(*grown.slots));
-    if (!grown.slots) {
+    if (!grown.slots)
         return -ENOMEM;
-    }
     for (size_t i = 0; i < map->capacity; i++) {
         const struct cleat_map_slot *slot = &map->slots[i];
-        if (slot->value) {
+        if (slot->value)
             grown.slots[map_find(&grown, slot->hash, slot->key)] = *slot;
-        }
     }
     cleat_mem_free(map->slots);
     *map = grown;
@@ -72,14 +68,12 @@ int cleat_map_set(struct cleat_map *map, struct cleat_str key, void *value)
     uint64_t hash = cleat_hash_bytes(key.data, key.length);
     size_t i = map->capacity ? map_find(map, hash, key) : 0;
     bool replaces = map->capacity && map->slots[i].value;
-    if (!replaces && map->count >= map->count_max) {
+    if (!replaces && map->count >= map->count_max)
         return -ENOBUFS;
-    }
     if (!replaces && (map->count + 1) * 4 > map->capacity * 3) {
         int rc = map_grow(map);
-        if (rc < 0) {
+        if (rc < 0)
             return rc;
-        }
         i = map_find(map, hash, key);
     }
     /* The key goes with the value: the old one may live in the old value. */
@@ -95,9 +89,8 @@ static void map_close(struct cleat_map *map, size_t hole)
     size_t i = hole;
     for (;;) {
         i = (i + 1) & mask;
-        if (!map->slots[i].value) {
+        if (!map->slots[i].value)
             break;
-        }
         size_t home = (size_t)map->slots[i].hash & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             map->slots[hole] = map->slots[i];
@@ -109,9 +102,8 @@ static void map_close(struct cleat_map *map, size_t hole)
 
 void *cleat_map_remove(struct cleat_map *map, struct cleat_str key)
 {
-    if (map->count == 0) {
+    if (map->count == 0)
         return NULL;
-    }
     size_t i = map_find(map, cleat_hash_bytes(key.data, key.length), key);
     void *value = map->slots[i].value;
     if (value) {
@@ -126,9 +118,8 @@ void *cleat_map_next(const struct cleat_map *map, size_t *cursor, struct cleat_s
     while (*cursor < map->capacity) {
         const struct cleat_map_slot *slot = &map->slots[(*cursor)++];
         if (slot->value) {
-            if (ret_key) {
+            if (ret_key)
                 *ret_key = slot->key;
-            }
             return slot->value;
         }
     }

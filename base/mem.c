@@ -22,9 +22,8 @@ static atomic_bool mem_refused;
 static bool mem_is_chosen(uint64_t request)
 {
     uint64_t nth = atomic_load_explicit(&mem_nth, memory_order_relaxed);
-    if (nth == 0) {
+    if (nth == 0)
         return false;
-    }
     return request == nth || (request > nth && atomic_load(&mem_and_after));
 }
 
@@ -32,13 +31,11 @@ static bool mem_is_chosen(uint64_t request)
  * needed. */
 static bool mem_refuse(void)
 {
-    if (!atomic_load_explicit(&mem_armed, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&mem_armed, memory_order_relaxed))
         return false;
-    }
     uint64_t request = atomic_fetch_add_explicit(&mem_count, 1, memory_order_relaxed) + 1;
-    if (!mem_is_chosen(request)) {
+    if (!mem_is_chosen(request))
         return false;
-    }
     atomic_store(&mem_refused, true);
     return true;
 }
@@ -70,9 +67,8 @@ void *cleat_mem_alloc(size_t size)
 
 void *cleat_mem_zalloc(size_t count, size_t size)
 {
-    if (mem_refuse()) {
+    if (mem_refuse())
         return NULL;
-    }
     return count && size ? calloc(count, size) : calloc(1, 1);
 }
 
@@ -84,9 +80,8 @@ void *cleat_mem_realloc(void *memory, size_t size)
 void *cleat_mem_aligned(size_t alignment, size_t size)
 {
     void *memory = NULL;
-    if (mem_refuse() || posix_memalign(&memory, alignment, size ? size : 1) != 0) {
+    if (mem_refuse() || posix_memalign(&memory, alignment, size ? size : 1) != 0)
         return NULL;
-    }
     return memory;
 }
 
@@ -109,12 +104,10 @@ char *cleat_mem_strdup(const char *text)
 char *cleat_mem_strndup(const char *text, size_t length)
 {
     char *copy = length < SIZE_MAX ? cleat_mem_alloc(length + 1) : NULL;
-    if (!copy) {
+    if (!copy)
         return NULL;
-    }
-    if (length > 0) {
+    if (length > 0)
         memcpy(copy, text, length);
-    }
     copy[length] = '\0';
     return copy;
 }
@@ -127,9 +120,8 @@ static char *mem_format(const char *format, va_list args)
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
     char *text = length < 0 ? NULL : cleat_mem_alloc((size_t)length + 1);
-    if (text) {
+    if (text)
         (void)vsnprintf(text, (size_t)length + 1, format, again); /* the length is known to fit */
-    }
     va_end(again);
     return text;
 }
@@ -145,7 +137,6 @@ char *cleat_mem_format(const char *format, ...)
 
 void cleat_mem_wipe(void *memory, size_t size)
 {
-    if (size > 0) {
+    if (size > 0)
         explicit_bzero(memory, size);
-    }
 }

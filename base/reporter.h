@@ -32,10 +32,9 @@ void cleat_reporter_reset(struct cleat_reporter *reporter);
 #define cleat_report(reporter, log, level, ...)                                    \
     do {                                                                           \
         uint64_t cleat_suppressed_ = 0;                                            \
-        if (cleat_reporter_allow((reporter), &cleat_suppressed_)) {                \
+        if (cleat_reporter_allow((reporter), &cleat_suppressed_))                  \
             cleat_log_at((log), (level), __VA_ARGS__,                              \
                          cleat_log_int("suppressed", (int64_t)cleat_suppressed_)); \
-        }                                                                          \
     } while (0)
 
 #endif

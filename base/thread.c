@@ -41,12 +41,10 @@ int cleat_thread_start(struct cleat_thread *thread, const char *name, size_t sta
     cleat_assert(!thread->running);
     (void)snprintf(thread->name, sizeof(thread->name), "%s", name); /* the kernel's limit cuts it */
     int rc = pthread_attr_init(&attr);
-    if (rc != 0) {
+    if (rc != 0)
         return cleat_err_set(err, -rc, "thread %s can't be started", thread->name);
-    }
-    if (stack_bytes > 0) {
+    if (stack_bytes > 0)
         rc = pthread_attr_setstacksize(&attr, stack_bytes);
-    }
     if (rc == 0) {
         /* Set before the start: the thread itself may ask. */
         thread->running = true;
@@ -63,9 +61,8 @@ int cleat_thread_start(struct cleat_thread *thread, const char *name, size_t sta
 
 void cleat_thread_join(struct cleat_thread *thread)
 {
-    if (!thread->running) {
+    if (!thread->running)
         return;
-    }
     int rc = pthread_join(thread->thread, NULL);
     cleat_assert(rc == 0);
     thread->running = false;
@@ -90,9 +87,8 @@ static int thread_join_until(pthread_t thread, int64_t timeout_ms)
 
 int cleat_thread_join_ms(struct cleat_thread *thread, int64_t timeout_ms)
 {
-    if (!thread->running) {
+    if (!thread->running)
         return 0;
-    }
     int rc = thread_join_until(thread->thread, timeout_ms > 0 ? timeout_ms : 0);
     cleat_assert(rc == 0 || rc == ETIMEDOUT);
     thread->running = rc != 0;

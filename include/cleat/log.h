@@ -75,9 +75,8 @@ CLEAT_EXPORT struct cleat_log_field cleat_log_end(void);
 /* cleat_info(log, "synced", cleat_log_text("kind", kind), cleat_log_int("objects", n)); */
 #define cleat_log_at(log, level, ...)                                     \
     do {                                                                  \
-        if (cleat_log_enabled((log), (level))) {                          \
+        if (cleat_log_enabled((log), (level)))                            \
             cleat_log_line((log), (level), __VA_ARGS__, cleat_log_end()); \
-        }                                                                 \
     } while (0)
 #define cleat_debug(log, ...) cleat_log_at((log), CLEAT_LOG_DEBUG, __VA_ARGS__)
 #define cleat_info(log, ...) cleat_log_at((log), CLEAT_LOG_INFO, __VA_ARGS__)

@@ -18,9 +18,8 @@ static unsigned suite_limit_s = SUITE_LIMIT_S;
 
 static void suite_put(const char *text)
 {
-    if (write(STDERR_FILENO, text, strlen(text)) < 0) {
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
         _exit(3);
-    }
 }
 
 static void suite_alarm(int signal)
@@ -46,17 +45,15 @@ static void suite_teardown(void)
 static bool suite_wants(const TTest *test, int argc, char **argv)
 {
     bool wanted = argc < 2;
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i++)
         wanted = wanted || strcmp(argv[i], test->name) == 0;
-    }
     return wanted;
 }
 
 static int suite_list(const TTest *const *tests, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         (void)printf("%s\n", tests[i]->name); /* a failing stdout shows in the missing names */
-    }
     return 0;
 }
 
@@ -75,9 +72,8 @@ int cleat_suite_run(const char *name, const TTest *const *tests, size_t count, i
 {
     const char *limit = getenv("CK_DEFAULT_TIMEOUT");
     size_t wanted = 0;
-    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+    if (argc == 2 && strcmp(argv[1], "--list") == 0)
         return suite_list(tests, count);
-    }
     suite_limit_s = limit ? (unsigned)strtoul(limit, NULL, 10) : SUITE_LIMIT_S;
     Suite *suite = suite_create(name);
     for (size_t i = 0; i < count; i++) {
@@ -87,9 +83,8 @@ int cleat_suite_run(const char *name, const TTest *const *tests, size_t count, i
         }
     }
     SRunner *runner = srunner_create(suite);
-    if (!getenv("CK_FORK")) {
+    if (!getenv("CK_FORK"))
         srunner_set_fork_status(runner, CK_NOFORK);
-    }
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     int run = srunner_ntests_run(runner);
@@ -109,9 +104,8 @@ bool cleat_suite_aborts(void (*fn)(void *arg), void *arg)
     if (child == 0) {
         struct rlimit none = {0, 0};
         int null = open("/dev/null", O_WRONLY);
-        if (null < 0 || dup2(null, STDERR_FILENO) < 0 || setrlimit(RLIMIT_CORE, &none) < 0) {
+        if (null < 0 || dup2(null, STDERR_FILENO) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
             _exit(3);
-        }
         (void)signal(SIGABRT, SIG_DFL); /* a sanitizer may have put itself there */
         fn(arg);
         _exit(0);

@@ -12,9 +12,8 @@ bool cleat_wait_for(bool (*condition)(void *arg), void *arg, int64_t limit_ms)
 {
     int64_t until_ms = cleat_clock_mono_ms(cleat_clock_system()) + limit_ms;
     while (!condition(arg)) {
-        if (cleat_clock_mono_ms(cleat_clock_system()) >= until_ms) {
+        if (cleat_clock_mono_ms(cleat_clock_system()) >= until_ms)
             return false;
-        }
         cleat_wait_moment();
     }
     return true;
