@@ -4,6 +4,9 @@
 #include <pthread.h>
 
 #define XXH_INLINE_ALL
+#ifdef CLEAT_DEBUG
+#define XXH_NO_INLINE_HINTS 1 /* -Og doesn't do what always_inline demands */
+#endif
 #include <xxhash.h>
 
 #include <cleat/clock.h>
