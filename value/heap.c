@@ -253,25 +253,6 @@ int cleat_heap_array(struct cleat_heap *heap, const uint32_t *elements, size_t c
     return heap_words(heap, NODE_ARRAY, count, mark, elements, count, ret);
 }
 
-int cleat__heap_shaped(struct cleat_heap *heap, uint32_t shape, const uint32_t *values,
-                       size_t count, uint32_t *ret)
-{
-    uint32_t few[HEAP_FEW + 1], *words = few;
-    if (count == 0) {
-        *ret = REF_EMPTY_OBJECT;
-        return 0;
-    }
-    if (count > HEAP_FEW && !(words = cleat_mem_alloc((count + 1) * sizeof(*words))))
-        return -ENOMEM;
-    words[0] = shape;
-    memcpy(words + 1, values, count * sizeof(*words));
-    uint32_t mark = heap->is_pool ? 0 : heap_mark(heap, values, count);
-    int r = heap_words(heap, NODE_OBJECT, count, mark, words, count + 1, ret);
-    if (words != few)
-        (void)cleat_mem_free(words);
-    return r;
-}
-
 /* A member on its way into an object. */
 struct heap_slot {
     struct cleat_str key;
@@ -305,80 +286,148 @@ static bool slots_doubled(const struct heap_slot *sorted, size_t count)
     return false;
 }
 
-/* Makes the object of a pool from its sorted slots. */
-static int pool_object(struct cleat_heap *pool, const struct heap_slot *sorted, size_t count,
-                       uint32_t *words, uint32_t *ret)
+/* Room for the arrays that putting members in order takes: on the stack where they are few. */
+struct heap_order {
+    struct heap_slot *slots; /* sorted; as much again behind them for the sorting */
+    uint32_t *words;         /* 2 × count + 1 */
+    void *memory;
+    struct heap_slot few_slots[2 * HEAP_FEW];
+    uint32_t few_words[2 * HEAP_FEW + 1];
+};
+
+static int order_init(struct heap_order *order, size_t count)
 {
-    uint32_t shape;
-    for (size_t i = 0; i < count; i++) {
-        int r = cleat__heap_key(pool, sorted[i].key, &words[i]);
-        if (r != 0)
-            return r;
-    }
-    int r = cleat__pool_words(pool, NODE_SHAPE_SORTED, count, words, count, &shape);
-    if (r != 0)
-        return r;
-    for (size_t i = 0; i < count; i++)
-        words[i] = sorted[i].ref;
-    return cleat__heap_shaped(pool, shape, words, count, ret);
+    order->slots = order->few_slots;
+    order->words = order->few_words;
+    order->memory = NULL;
+    if (count <= HEAP_FEW)
+        return 0;
+    if (count > NODE_PAYLOAD_BYTES_MAX / sizeof(*order->slots))
+        return -E2BIG;
+    order->memory = cleat_mem_alloc(2 * count * sizeof(*order->slots) +
+                                    (2 * count + 1) * sizeof(*order->words));
+    if (!order->memory)
+        return -ENOMEM;
+    order->slots = order->memory;
+    order->words = (uint32_t *)(void *)(order->slots + 2 * count);
+    return 0;
 }
 
-/* Makes the object of an arena, in the order of the source. @words has room for 2 × @count. */
-static int arena_object(struct cleat_heap *arena, const struct cleat_member *members,
-                        const struct heap_slot *sorted, size_t count, uint32_t *words,
-                        uint32_t *ret)
+static void order_fini(struct heap_order *order)
+{
+    order->memory = cleat_mem_free(order->memory);
+}
+
+/* Sorts the keys, whose nodes are @keys. -EEXIST where one is doubled. */
+static int order_sort(struct heap_order *order, const struct cleat_heap *heap, const uint32_t *keys,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        order->slots[i] =
+            (struct heap_slot){node_bytes(node_at(heap, keys[i])), keys[i], (uint32_t)i};
+    }
+    slots_sort(order->slots, order->slots + count, count);
+    return slots_doubled(order->slots, count) ? -EEXIST : 0;
+}
+
+/* Makes an arena's shape, in the order of the source; @order is sorted. */
+static int order_shape(struct heap_order *order, struct cleat_heap *arena, const uint32_t *keys,
+                       size_t count, uint32_t *ret)
 {
     bool in_order = true;
-    uint32_t shape;
     for (size_t i = 0; i < count; i++) {
-        int r = cleat__heap_key(arena, members[i].key, &words[i]);
-        if (r != 0)
-            return r;
-        words[count + i] = sorted[i].position;
-        in_order = in_order && sorted[i].position == i;
+        order->words[i] = keys[i];
+        order->words[count + i] = order->slots[i].position;
+        in_order = in_order && order->slots[i].position == i;
     }
     bool indexed = !in_order && count > SHAPE_LINEAR_MAX;
     enum node_type type = in_order ? NODE_SHAPE_SORTED : indexed ? NODE_SHAPE_INDEXED : NODE_SHAPE;
-    int r = heap_words(arena, type, count, 0, words, indexed ? 2 * count : count, &shape);
+    return heap_words(arena, type, count, 0, order->words, indexed ? 2 * count : count, ret);
+}
+
+int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, size_t count, uint32_t *ret)
+{
+    if (heap->is_pool)
+        return cleat__pool_words(heap, NODE_SHAPE_SORTED, count, keys, count, ret);
+    if (count <= SHAPE_LINEAR_MAX)
+        return heap_words(heap, NODE_SHAPE, count, 0, keys, count, ret);
+    struct heap_order order;
+    int r = order_init(&order, count);
+    if (r == 0) {
+        r = order_sort(&order, heap, keys, count);
+        r = r == 0 ? order_shape(&order, heap, keys, count, ret) : r;
+        order_fini(&order);
+    }
+    return r;
+}
+
+int cleat__heap_shaped(struct cleat_heap *heap, const uint32_t *words, size_t count, uint32_t *ret)
+{
+    uint32_t mark = heap->is_pool ? 0 : heap_mark(heap, words + 1, count);
+    return heap_words(heap, NODE_OBJECT, count, mark, words, count + 1, ret);
+}
+
+/* Shape and values of sorted members, as words of an object. */
+static int order_words(struct heap_order *order, struct cleat_heap *heap, const uint32_t *keys,
+                       const uint32_t *values, size_t count)
+{
+    uint32_t shape;
+    int r;
+    if (heap->is_pool) {
+        for (size_t i = 0; i < count; i++)
+            order->words[i] = order->slots[i].ref;
+        r = cleat__pool_words(heap, NODE_SHAPE_SORTED, count, order->words, count, &shape);
+    } else {
+        r = order_shape(order, heap, keys, count, &shape);
+    }
     if (r != 0)
         return r;
+    order->words[0] = shape;
     for (size_t i = 0; i < count; i++)
-        words[i] = members[i].ref;
-    return cleat__heap_shaped(arena, shape, words, count, ret);
+        order->words[1 + i] = values[heap->is_pool ? order->slots[i].position : i];
+    return 0;
+}
+
+int cleat__heap_keyed(struct cleat_heap *heap, const uint32_t *keys, const uint32_t *values,
+                      size_t count, uint32_t *ret)
+{
+    struct heap_order order;
+    if (count == 0) {
+        *ret = REF_EMPTY_OBJECT;
+        return 0;
+    }
+    int r = order_init(&order, count);
+    if (r != 0)
+        return r;
+    r = order_sort(&order, heap, keys, count);
+    if (r == 0)
+        r = order_words(&order, heap, keys, values, count);
+    if (r == 0)
+        r = cleat__heap_shaped(heap, order.words, count, ret);
+    order_fini(&order);
+    return r;
 }
 
 int cleat_heap_object(struct cleat_heap *heap, const struct cleat_member *members, size_t count,
                       uint32_t *ret)
 {
-    struct heap_slot few[2 * HEAP_FEW], *slots = few;
-    uint32_t few_words[2 * HEAP_FEW], *words = few_words;
-    CLEAT_CLEANUP(cleat_mem_freep) void *memory = NULL;
-    if (count == 0) {
-        *ret = REF_EMPTY_OBJECT;
-        return 0;
-    }
-    if (count > NODE_PAYLOAD_BYTES_MAX / sizeof(*slots))
+    uint32_t few[2 * HEAP_FEW], *refs = few;
+    CLEAT_CLEANUP(cleat_mem_freep) uint32_t *memory = NULL;
+    if (count > NODE_PAYLOAD_BYTES_MAX / sizeof(*members))
         return -E2BIG;
     if (count > HEAP_FEW) {
-        memory = cleat_mem_alloc(2 * count * (sizeof(*slots) + sizeof(*words)));
+        memory = cleat_mem_alloc(2 * count * sizeof(*refs));
         if (!memory)
             return -ENOMEM;
-        slots = memory;
-        words = (uint32_t *)(void *)(slots + 2 * count);
+        refs = memory;
     }
-    for (size_t i = 0; i < count; i++)
-        slots[i] = (struct heap_slot){members[i].key, members[i].ref, (uint32_t)i};
-    slots_sort(slots, slots + count, count);
-    if (slots_doubled(slots, count))
-        return -EEXIST;
-    return heap->is_pool ? pool_object(heap, slots, count, words, ret)
-                         : arena_object(heap, members, slots, count, words, ret);
-}
-
-int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, size_t count, uint32_t *ret)
-{
-    enum node_type type = heap->is_pool ? NODE_SHAPE_SORTED : NODE_SHAPE;
-    return heap_words(heap, type, count, 0, keys, count, ret);
+    for (size_t i = 0; i < count; i++) {
+        int r = cleat__heap_key(heap, members[i].key, &refs[i]);
+        if (r != 0)
+            return r;
+        refs[count + i] = members[i].ref;
+    }
+    return cleat__heap_keyed(heap, refs, refs + count, count, ret);
 }
 
 int cleat_heap_foreign(struct cleat_heap *heap, struct cleat_value value, uint32_t *ret)

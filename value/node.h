@@ -260,11 +260,15 @@ void cleat__pool_unhold(struct cleat_heap *pool, uint32_t ref);
 
 /* The steps of making an object (heap.c), which the parser takes one by one. */
 int cleat__heap_key(struct cleat_heap *heap, struct cleat_str key, uint32_t *ret) CLEAT_MUST_CHECK;
-/** @keys in the order of the values; in a pool that must be the keys' byte order. */
+/** @keys, none doubled, in the order of the values; in a pool that must be the keys' byte order. */
 int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, size_t count,
                       uint32_t *ret) CLEAT_MUST_CHECK;
-int cleat__heap_shaped(struct cleat_heap *heap, uint32_t shape, const uint32_t *values,
-                       size_t count, uint32_t *ret) CLEAT_MUST_CHECK;
+/** The object of @count > 0 members; @words are its shape and the values. */
+int cleat__heap_shaped(struct cleat_heap *heap, const uint32_t *words, size_t count,
+                       uint32_t *ret) CLEAT_MUST_CHECK;
+/** The object of keys in any order. -EEXIST where one is doubled. */
+int cleat__heap_keyed(struct cleat_heap *heap, const uint32_t *keys, const uint32_t *values,
+                      size_t count, uint32_t *ret) CLEAT_MUST_CHECK;
 
 /** Members of the object node @node. */
 static inline uint32_t object_count(const struct cleat_heap *heap, const uint32_t *node)
