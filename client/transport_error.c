@@ -178,8 +178,8 @@ int cleat__transport_refuse(const struct cleat_transport *transport, const char 
     if (head->has_retry_after)
         local.retry_after_ms = head->retry_after_ms;
     if (!cleat_value_is_present(root)) {
-        cleat_err_prefix(&local, "%s %s%.*s: answer %d", method, transport->endpoint.display,
-                         error_path_length(path), path, head->code);
+        cleat_err_prefix(&local, "%s %s%.*s", method, transport->endpoint.display,
+                         error_path_length(path), path);
     }
     if (err && err->code == 0)
         *err = local;

@@ -80,7 +80,7 @@ static int retry_throttle(struct cleat_transport *transport,
     int64_t wait_ms =
         cleat__transport_limit(&transport->limiter, cleat_clock_mono_ms(transport->clock));
     cleat_lock_release(&transport->lock);
-    if (!retry_fits(transport, state, wait_ms)) {
+    if (wait_ms > 0 && !retry_fits(transport, state, wait_ms)) {
         return cleat_err_set(
             err, -ETIMEDOUT,
             "%s %s%.*s: the client's rate limit leaves no time before the deadline",
