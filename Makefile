@@ -8,7 +8,7 @@ BENCH_ITEMS ?= 20000
 SANITIZED = --output-on-failure -j$(JOBS) -LE '^check$$'
 
 .DEFAULT_GOAL := help
-.PHONY: help packages build test demo bench asan tsan clang fuzz format format-fix layers docs style \
+.PHONY: help packages build test demo bench asan tsan clang fuzz coverage format format-fix layers docs style \
 	exports install clean ci
 
 help: ## list the targets
@@ -53,6 +53,13 @@ fuzz: ## run each fuzz entry under libFuzzer for FUZZ_SECONDS, on a copy of its 
 	cmake --preset fuzz -DCLEAT_BENCH=OFF
 	cmake --build --preset fuzz -j $(JOBS)
 	tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+coverage: ## lines and branches that the suite takes, by file and folder
+	@tools/install-packages.sh test
+	cmake -S . -B build/coverage -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage
+	cmake --build build/coverage -j $(JOBS)
+	ctest --test-dir build/coverage -j$(JOBS) -LE '^check$$'
+	tools/coverage.sh build/coverage
 
 format: ## check the layout of the C files
 	@tools/check-format.sh
