@@ -57,15 +57,16 @@ static int error_verify(const struct error_context *context)
     case ERROR_VERIFY_EXPIRED: return error_line(context, -EKEYREJECTED, "certificate has expired");
     case ERROR_VERIFY_NOT_YET:
         return error_line(context, -EKEYREJECTED, "certificate is not valid yet");
-    case 0:
+    default: break;
+    }
+    if (result == 0 || strstr(context->failure->message, "subject name")) {
         (void)snprintf(fact, sizeof(fact), "certificate is not valid for the name %.200s",
                        context->transport->endpoint.verify_name);
-        return error_line(context, -EKEYREJECTED, fact);
-    default:
+    } else {
         (void)snprintf(fact, sizeof(fact), "certificate can't be verified: %s",
                        context->failure->message);
-        return error_line(context, -EKEYREJECTED, fact);
     }
+    return error_line(context, -EKEYREJECTED, fact);
 }
 
 static int error_connect(const struct error_context *context)

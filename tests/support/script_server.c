@@ -19,12 +19,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 
 #define SCRIPT_CONNECTIONS_MAX 512
 #define SCRIPT_HEAD_BYTES_MAX 65536
 #define SCRIPT_HOLD_MS 20000
 
+/* What runs on connections' threads asserts by itself: a failed test may have left them behind. */
 struct script_connection {
     struct script_server *server;
     pthread_t thread;
@@ -84,7 +86,7 @@ static bool connection_fill(struct script_connection *connection)
     if (connection->in_capacity - connection->in_length < 8192) {
         connection->in_capacity += 65536;
         connection->in = cleat_mem_realloc(connection->in, connection->in_capacity + 1);
-        ck_assert_ptr_nonnull(connection->in);
+        cleat_assert(connection->in);
     }
     ssize_t got = connection_read(connection, connection->in + connection->in_length, 8192);
     if (got <= 0)
@@ -113,7 +115,7 @@ static void exchange_head(struct script_exchange *exchange, int status, const ch
     char *head = cleat_mem_format("HTTP/1.1 %d Scripted\r\nContent-Type: application/json\r\n%s"
                                   "%s\r\n",
                                   status, framing, headers ? headers : "");
-    ck_assert_ptr_nonnull(head);
+    cleat_assert(head);
     script_send_text(exchange, head);
     cleat_mem_free(head);
 }
@@ -213,7 +215,7 @@ static bool connection_parse(struct script_connection *connection, size_t head,
         return false;
     const char *line_end = strstr(connection->in, "\r\n") + 2;
     *ret_headers = cleat_mem_strndup(line_end, head - 2 - (size_t)(line_end - connection->in));
-    ck_assert_ptr_nonnull(*ret_headers);
+    cleat_assert(*ret_headers);
     request->headers = *ret_headers;
     return true;
 }
@@ -227,7 +229,7 @@ static bool connection_body(struct script_connection *connection, size_t head,
         if (!connection_fill(connection))
             return false;
     *ret_body = cleat_mem_strndup(connection->in + head, length);
-    ck_assert_ptr_nonnull(*ret_body);
+    cleat_assert(*ret_body);
     request->body = *ret_body;
     request->body_length = length;
     connection->in_length -= head + length;
@@ -264,8 +266,8 @@ static bool connection_handshake(struct script_connection *connection)
     if (!connection->server->tls)
         return true;
     connection->ssl = SSL_new(connection->server->tls);
-    ck_assert_ptr_nonnull(connection->ssl);
-    ck_assert_int_eq(SSL_set_fd(connection->ssl, connection->fd), 1);
+    cleat_assert(connection->ssl);
+    cleat_assert(SSL_set_fd(connection->ssl, connection->fd) == 1);
     return SSL_accept(connection->ssl) == 1;
 }
 
@@ -273,7 +275,12 @@ static void *connection_run(void *arg)
 {
     struct script_connection *connection = arg;
     bool reset = false;
-    if (connection_handshake(connection)) {
+    const char *greeting = connection->server->options.greeting;
+    if (greeting) {
+        char byte;
+        (void)recv(connection->fd, &byte, 1, 0);
+        (void)connection_write(connection, greeting, strlen(greeting));
+    } else if (connection_handshake(connection)) {
         while (!atomic_load(&connection->server->stopping) &&
                connection_serve(connection, &reset)) {}
     }
@@ -298,16 +305,16 @@ static void *connection_run(void *arg)
 static void server_accept(struct script_server *server, int fd)
 {
     struct script_connection *connection = cleat_mem_zalloc(1, sizeof(*connection));
-    ck_assert_ptr_nonnull(connection);
+    cleat_assert(connection);
     connection->server = server;
     connection->fd = fd;
     pthread_mutex_lock(&server->mutex);
-    ck_assert_uint_lt(server->connection_count, SCRIPT_CONNECTIONS_MAX);
+    cleat_assert(server->connection_count < SCRIPT_CONNECTIONS_MAX);
     server->connections[server->connection_count++] = connection;
     connection->number = server->connection_count;
     int started = pthread_create(&connection->thread, NULL, connection_run, connection);
     pthread_mutex_unlock(&server->mutex);
-    ck_assert_int_eq(started, 0);
+    cleat_assert(started == 0);
 }
 
 static void *server_run(void *arg)

@@ -35,6 +35,7 @@ struct script_server_options {
     /* The connection is closed once a request's head is here, before its body: those numbered so.
      */
     unsigned drop_body_of;
+    const char *greeting; /* sent at once to each connection, which then ends; NULL */
 };
 
 /** Listens on a free port of 127.0.0.1; failures end the test. */
