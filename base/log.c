@@ -230,10 +230,12 @@ int cleat_log_flush(struct cleat_log *log, int64_t timeout_ms)
         return 0;
     cleat_lock_take(&log->lock);
     uint64_t target = log->bytes_in;
+    /* The system's clock, whatever the log's is: another thread works here, and that takes real
+     * time. */
     const struct cleat_clock *clock = cleat_clock_system();
-    int64_t until_ms = cleat_clock_mono_ms(clock) + timeout_ms;
+    int64_t begin_ms = cleat_clock_mono_ms(clock);
     while (log->bytes_out < target) {
-        int64_t left_ms = until_ms - cleat_clock_mono_ms(clock);
+        int64_t left_ms = timeout_ms - (cleat_clock_mono_ms(clock) - begin_ms);
         if (left_ms <= 0) {
             rc = -ETIMEDOUT;
             break;

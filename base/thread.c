@@ -68,9 +68,14 @@ void cleat_thread_join(struct cleat_thread *thread)
     thread->running = false;
 }
 
-static int thread_join_until(pthread_t thread, int64_t timeout_ms)
+#define THREAD_JOIN_MS_MAX \
+    (INT64_C(1000) * 60 * 60 * 24 * 365) /* a year, so that no sum overflows */
+
+static int thread_join_within(pthread_t thread, int64_t timeout_ms)
 {
     const struct cleat_clock *clock = cleat_clock_system();
+    timeout_ms = timeout_ms < 0 ? 0 : timeout_ms;
+    timeout_ms = timeout_ms > THREAD_JOIN_MS_MAX ? THREAD_JOIN_MS_MAX : timeout_ms;
 #ifdef THREAD_JOIN_WALL
     int64_t until_ms = cleat_clock_wall_ms(clock) + timeout_ms;
 #else
@@ -89,7 +94,7 @@ int cleat_thread_join_ms(struct cleat_thread *thread, int64_t timeout_ms)
 {
     if (!thread->running)
         return 0;
-    int rc = thread_join_until(thread->thread, timeout_ms > 0 ? timeout_ms : 0);
+    int rc = thread_join_within(thread->thread, timeout_ms);
     cleat_assert(rc == 0 || rc == ETIMEDOUT);
     thread->running = rc != 0;
     return rc;

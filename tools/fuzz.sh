@@ -15,5 +15,5 @@ for program in "$build"/fuzz/fuzz_*; do
     mkdir -p "$corpus"
     [ ! -d "tests/fuzz/$entry" ] || cp -R "tests/fuzz/$entry/." "$corpus"
     echo "== $entry, $seconds s"
-    "$program" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$build/" "$corpus"
+    "$program" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 -artifact_prefix="$build/" "$corpus"
 done

@@ -97,6 +97,7 @@ START_TEST(test_lines)
     struct rig rig;
     rig_init(&rig, 0);
     cleat_info(rig.log, "started");
+    ck_assert_int_eq(cleat_log_flush(rig.log, INT64_MAX), 0);
     cleat_fake_clock_advance_ms(&rig.fake, 1000);
     cleat_warn(rig.log, "slow", cleat_log_text("name", "a"), cleat_log_int("ms", 12));
     ck_assert_int_eq(cleat_log_flush(rig.log, 5000), 0);

@@ -73,7 +73,7 @@ START_TEST(test_join_times_out)
     ck_assert_int_eq(cleat_thread_join_ms(&thread, 5), ETIMEDOUT);
     ck_assert(thread.running);
     atomic_store(&go, true);
-    ck_assert_int_eq(cleat_thread_join_ms(&thread, 20000), 0);
+    ck_assert_int_eq(cleat_thread_join_ms(&thread, INT64_MAX), 0);
     ck_assert(!thread.running);
 }
 END_TEST
