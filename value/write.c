@@ -188,7 +188,7 @@ static inline void writer_quoted(struct cleat_buffer *buffer, struct cleat_str t
                                  const char *behind, size_t behind_length)
 {
     if (WRITER_LIKELY(writer_plain(text.data, text.length) == text.length)) {
-        char *at = writer_room(buffer, text.length + 4);
+        char *at = writer_room(buffer, text.length + 2 + behind_length);
         if (!at)
             return;
         *at++ = '"';
