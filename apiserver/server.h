@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server's parts and how requests run: bytes in, bytes out, without a socket.
+ */
+#ifndef CLEAT_APISERVER_SERVER_H
+#define CLEAT_APISERVER_SERVER_H
+
+#include <cleat/apiserver.h>
+#include "apiserver/hooks.h"
+#include "apiserver/registry.h"
+#include "apiserver/request.h"
+#include "apiserver/response.h"
+#include "apiserver/tokens.h"
+
+struct cleat_api_http_daemon;
+struct cleat_api_collector;
+struct cleat_api_namespaces;
+struct cleat_api_faults;
+
+struct cleat_api_server {
+    const struct cleat_clock *clock;
+    struct cleat_log *log;
+    bool rbac;
+    bool no_watch_list;
+    bool plain_http;
+    struct cleat_api_registry registry;
+    struct cleat_api_tokens tokens;
+    struct cleat_api_hooks hooks;
+    struct cleat_api_faults *faults;
+    struct cleat_api_collector *collector;   /* garbage collector */
+    struct cleat_api_namespaces *namespaces; /* namespace controller */
+    struct cleat_api_http_daemon *http;
+    _Atomic(bool) stopping;
+};
+
+/**
+ * Runs one request: authenticates, authorizes, does. Failures become a Status in @response, which
+ * is always usable afterwards and ended by cleat_api_response_fini.
+ */
+void cleat_api_server_handle(struct cleat_api_server *server, const struct cleat_api_http *http,
+                             struct cleat_api_response *response);
+/** The same as @user (one of the server's own identities), through admission but not RBAC. */
+void cleat_api_server_handle_as(struct cleat_api_server *server, struct cleat_api_user *user,
+                                const struct cleat_api_http *http,
+                                struct cleat_api_response *response);
+
+#endif
