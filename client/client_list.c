@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists and watches on the caller's thread. Pages and streams are parsed as they come; no more than
- * one page of values is ever held.
+ * Lists and watches on the caller's thread. Pages and streams are parsed as they come into an arena
+ * that is emptied behind each object: no more than one is ever held.
  */
 #include "client/client.h"
 
@@ -11,8 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define LIST_ARENA_BYTES_MAX (1024 * CLEAT_MIB)
-#define WATCH_ARENA_BYTES_MAX (4 * CLEAT_OBJECT_BYTES_MAX)
+#define LIST_ARENA_BYTES_MAX (8 * CLEAT_OBJECT_BYTES_MAX)
 
 static const struct cleat_client_call list_no_call;
 
@@ -157,6 +156,7 @@ static int pages_on_item(void *arg, const struct cleat_parser_item *item)
     if (result < 0)
         return result;
     pages->stopped = pages->fn(pages->arg, whole);
+    cleat_arena_reset(pages->arena);
     return pages->stopped != 0 ? -ECANCELED : 0;
 }
 
@@ -319,18 +319,16 @@ static int watch_on_item(void *arg, const struct cleat_parser_item *item)
         return watch_hand_out(watch, item, item->root);
     struct cleat_value whole = CLEAT_VALUE_NONE;
     int result = cleat__client_item(watch->arena, item, NULL, &whole);
-    return result < 0 ? result : watch_hand_out(watch, item, whole);
+    if (result == 0)
+        result = watch_hand_out(watch, item, whole);
+    cleat_arena_reset(watch->arena);
+    return result;
 }
 
 static int watch_on_bytes(void *arg, const char *bytes, size_t length)
 {
     struct client_watch *watch = arg;
-    int result = cleat_parser_feed(watch->parser, bytes, length, &watch->err);
-    if (result == 0 && cleat_parser_between(watch->parser)) {
-        cleat_arena_reset(watch->arena);
-        cleat_parser_reset(watch->parser, watch->arena);
-    }
-    return result;
+    return cleat_parser_feed(watch->parser, bytes, length, &watch->err);
 }
 
 static void watch_query(const struct client_watch *watch, const struct cleat_client_call *call,
@@ -370,7 +368,7 @@ static int watch_send(struct client_watch *watch, struct client_send *send, stru
 
 static int watch_new_parser(struct client_watch *watch, struct cleat_err *err)
 {
-    int result = cleat_arena_new(WATCH_ARENA_BYTES_MAX, &watch->arena);
+    int result = cleat_arena_new(LIST_ARENA_BYTES_MAX, &watch->arena);
     if (result < 0)
         return result;
     const struct cleat_parser_options options = {

@@ -292,7 +292,8 @@ static int request_perform(struct transport_try *try, struct cleat_err *err)
 static void request_release(struct transport_try *try, int result)
 {
     CURL *easy = try->handle->easy;
-    bool keep = result == 0 && curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL) == CURLE_OK &&
+    bool keep = (result == 0 || !try->handed) &&
+                curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_WRITEDATA, NULL) == CURLE_OK;
     if (keep)
