@@ -70,8 +70,7 @@ static int binding_keep(struct binding_field *field, struct cleat_str *text)
     return 0;
 }
 
-/* -- one field
- * --------------------------------------------------------------------------------------- */
+/* -- one field -- */
 
 static int binding_str(struct binding_field *field)
 {
@@ -185,8 +184,7 @@ static int binding_read(struct binding_field *field)
     return r > 0 ? binding_refuse(field, r) : r;
 }
 
-/* -- all of them
- * ------------------------------------------------------------------------------------- */
+/* -- all of them -- */
 
 static void binding_zero(const struct cleat_binding *bindings, size_t count, void *out)
 {
@@ -215,8 +213,7 @@ int cleat_binding_read(const struct cleat_binding *bindings, size_t count, struc
     return r;
 }
 
-/* -- projection
- * -------------------------------------------------------------------------------------- */
+/* -- projection -- */
 
 static void binding_quote(struct cleat_buffer *text, struct cleat_str key)
 {

@@ -28,8 +28,7 @@ static int diff_refuse(struct cleat_diff *diff, int code, const struct cleat_pla
     return cleat_err_set(diff->err, code, "%s %s", cleat_place_text(place, text), fact);
 }
 
-/* -- objects
- * ----------------------------------------------------------------------------------------- */
+/* -- objects -- */
 
 /* How members are found: where the other has them at the same position, else by the heap or by a
  * map. */
@@ -130,8 +129,7 @@ static int diff_objects(struct cleat_diff *diff, const struct cleat_place *place
     return r == -ENOMEM ? cleat_err_set(diff->err, r, "out of memory for a difference") : r;
 }
 
-/* -- arrays
- * ------------------------------------------------------------------------------------------ */
+/* -- arrays -- */
 
 /* The part of two arrays that is left when what they have in common at both ends is put aside. */
 struct diff_middle {
@@ -196,8 +194,7 @@ static int diff_elements(struct cleat_diff *diff, const struct cleat_place *up,
     return r;
 }
 
-/* -- both
- * -------------------------------------------------------------------------------------------- */
+/* -- both -- */
 
 static int diff_replaced(struct cleat_diff *diff, const struct cleat_place *place,
                          struct cleat_value from, struct cleat_value to)

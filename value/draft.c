@@ -27,8 +27,7 @@ struct draft_change {
     bool append;
 };
 
-/* -- life
- * -------------------------------------------------------------------------------------------- */
+/* -- life -- */
 
 static int draft_empty_base(struct cleat_draft *draft)
 {
@@ -73,8 +72,7 @@ struct cleat_draft *cleat_draft_free(struct cleat_draft *draft)
     return NULL;
 }
 
-/* -- messages
- * ---------------------------------------------------------------------------------------- */
+/* -- messages -- */
 
 /* The first @count segments and a fact about them. */
 static int draft_refuse(struct draft_change *change, size_t count, int code, const char *fact)
@@ -104,8 +102,7 @@ static int draft_refuse_type(struct draft_change *change, size_t count, const ch
                          cleat_value_type_name(found), wanted);
 }
 
-/* -- checks
- * ------------------------------------------------------------------------------------------ */
+/* -- checks -- */
 
 static int draft_check_path(struct draft_change *change)
 {
@@ -142,8 +139,7 @@ static int draft_check_value(struct draft_change *change, struct cleat_value val
     return 0;
 }
 
-/* -- setting
- * ----------------------------------------------------------------------------------------- */
+/* -- setting -- */
 
 /* Brings @value where it lives as long as the draft does. A pool may free what another object
  * holds. */
@@ -187,8 +183,7 @@ static int draft_wrap(struct draft_change *change, size_t from, struct cleat_val
     return 0;
 }
 
-/* What ends up in a slot whose own segments are used up to @from: the bare value where that is all.
- */
+/* What goes into a slot that the segments before @from lead to. */
 static int draft_content(struct draft_change *change, size_t from, struct cleat_tree_slot *ret)
 {
     struct cleat_value value = change->value;
@@ -309,8 +304,7 @@ static int draft_put(struct cleat_draft *draft, const struct cleat_path *path,
     return r < 0 ? r : draft_walk(&change);
 }
 
-/* -- the setters
- * ------------------------------------------------------------------------------------- */
+/* -- the setters -- */
 
 static int draft_put_text(struct cleat_draft *draft, const char *text, struct cleat_value value,
                           bool append, struct cleat_err *err)
@@ -445,8 +439,7 @@ int cleat_draft_set_str_at(struct cleat_draft *draft, const struct cleat_path *p
     return draft_put(draft, path, (struct cleat_value){draft->tree.arena, ref}, false, err);
 }
 
-/* -- removing
- * ---------------------------------------------------------------------------------------- */
+/* -- removing -- */
 
 /* Follows the path without opening anything. 0: there is nothing; 1: there is; -EINVAL: nobody
  * knows. */
@@ -520,8 +513,7 @@ int cleat_draft_remove(struct cleat_draft *draft, const char *path, struct cleat
     return r < 0 ? r : cleat_draft_remove_at(draft, &parsed, err);
 }
 
-/* -- reading
- * ----------------------------------------------------------------------------------------- */
+/* -- reading -- */
 
 int cleat_draft_freeze(struct cleat_draft *draft, struct cleat_value *ret, struct cleat_err *err)
 {

@@ -36,8 +36,7 @@ static int bridge_fail(struct bridge *bridge, int r, const struct cleat_place *p
     return bridge_refuse(bridge, r, place, "couldn't be converted: out of memory");
 }
 
-/* -- from jansson
- * ------------------------------------------------------------------------------------ */
+/* -- from jansson -- */
 
 static int bridge_from(struct bridge *bridge, const json_t *json, const struct cleat_place *place,
                        unsigned depth, uint32_t *ret);
@@ -199,8 +198,7 @@ int cleat_jansson_document_take(json_t *json, struct cleat_document **ret, struc
     return r;
 }
 
-/* -- to jansson
- * -------------------------------------------------------------------------------------- */
+/* -- to jansson -- */
 
 static int bridge_to(struct bridge *bridge, struct cleat_value value,
                      const struct cleat_place *place, unsigned depth, json_t **ret);
@@ -214,8 +212,7 @@ static int bridge_made(struct bridge *bridge, json_t *json, const struct cleat_p
     return 0;
 }
 
-/* Integers stay integers where jansson has room for them; a fraction or an exponent makes a real.
- */
+/* Integers stay integers, or don't fit; a fraction or an exponent makes a real. */
 static int bridge_to_number(struct bridge *bridge, struct cleat_value value,
                             const struct cleat_place *place, json_t **ret)
 {

@@ -29,8 +29,7 @@ struct patch_run {
 
 typedef int (*patch_operation_fn)(struct patch_run *run);
 
-/* -- messages
- * ---------------------------------------------------------------------------------------- */
+/* -- messages -- */
 
 static int run_refuse(struct patch_run *run, int code, const struct cleat_pointer *pointer,
                       const char *fact)
@@ -49,8 +48,7 @@ static int run_fail(struct patch_run *run, int r)
     return run_refuse(run, r, &run->path, "couldn't be changed: out of memory");
 }
 
-/* -- finding
- * ----------------------------------------------------------------------------------------- */
+/* -- finding -- */
 
 static bool slot_is_container(const struct cleat_tree_slot *slot)
 {
@@ -154,8 +152,7 @@ static int run_spot(struct patch_run *run, const struct cleat_pointer *pointer,
     return ret->slot ? 0 : run_refuse(run, -EINVAL, pointer, "isn't there");
 }
 
-/* -- changing
- * ---------------------------------------------------------------------------------------- */
+/* -- changing -- */
 
 static int run_add_member(struct patch_run *run, struct cleat_tree_node *object,
                           struct cleat_str key, struct cleat_tree_slot value)
@@ -227,8 +224,7 @@ static int run_take(struct patch_run *run, const struct cleat_pointer *pointer,
     return 0;
 }
 
-/* -- the operations
- * ---------------------------------------------------------------------------------- */
+/* -- the operations -- */
 
 /* The operation's "value", which may be null but must be there. */
 static int run_value(struct patch_run *run, struct cleat_value *ret)
@@ -348,8 +344,7 @@ static int patch_test(struct patch_run *run)
     return CLEAT_PATCH_TEST;
 }
 
-/* -- running
- * ----------------------------------------------------------------------------------------- */
+/* -- running -- */
 
 static const struct patch_operation {
     const char *name;

@@ -84,8 +84,7 @@ int cleat_patch_diff(struct cleat_value from, struct cleat_value to, struct clea
     return patch_undo(buffer, start, r, err);
 }
 
-/* -- merge patch
- * ------------------------------------------------------------------------------------- */
+/* -- merge patch -- */
 
 struct patch_merge {
     struct cleat_buffer *buffer;

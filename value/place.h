@@ -40,8 +40,7 @@ const char *cleat_place_text(const struct cleat_place *place,
 /** The first @count segments of a parsed path in the same form. Returns @text. */
 const char *cleat_place_path_text(const struct cleat_path *path, size_t count,
                                   char text[CLEAT_PLACE_TEXT_BYTES_MAX]);
-/** Appends the place as a JSON Pointer (RFC 6901 sections 3 and 5) in quotes; failures are sticky.
- */
+/** Appends the place as a JSON Pointer (RFC 6901 section 5) in quotes; failures are sticky. */
 void cleat_place_pointer(const struct cleat_place *place, struct cleat_buffer *buffer);
 
 #endif

@@ -95,8 +95,7 @@ size_t cleat_tree_slot_count(const struct cleat_tree_slot *slot)
     return slot->node ? slot->node->count : cleat_value_count(cleat_tree_slot_value(slot));
 }
 
-/* -- opening
- * ----------------------------------------------------------------------------------------- */
+/* -- opening -- */
 
 int cleat_tree_open(struct cleat_tree *tree, struct cleat_tree_slot *slot,
                     struct cleat_tree_node *parent, struct cleat_tree_node **ret)
@@ -120,8 +119,7 @@ int cleat_tree_open(struct cleat_tree *tree, struct cleat_tree_slot *slot,
     return 0;
 }
 
-/* -- freezing
- * ---------------------------------------------------------------------------------------- */
+/* -- freezing -- */
 
 static int tree_freeze_slot(struct cleat_tree *tree, struct cleat_tree_slot *slot);
 
@@ -205,8 +203,7 @@ int cleat_tree_freeze(struct cleat_tree *tree, struct cleat_tree_slot *slot,
     return 0;
 }
 
-/* -- comparing
- * --------------------------------------------------------------------------------------- */
+/* -- comparing -- */
 
 static bool tree_equal_object(struct cleat_tree_node *node, struct cleat_value value)
 {
@@ -242,8 +239,7 @@ bool cleat_tree_equal(struct cleat_tree_slot *slot, struct cleat_value value)
                                  : tree_equal_array(slot->node, value);
 }
 
-/* -- heights
- * ----------------------------------------------------------------------------------------- */
+/* -- heights -- */
 
 static unsigned tree_value_height(struct cleat_value value, unsigned room, bool *not_kept)
 {

@@ -89,8 +89,7 @@ struct cleat_tree_slot cleat_tree_take_member(struct cleat_tree_node *object, st
 /** Removes an element that is there; returns what it held. */
 struct cleat_tree_slot cleat_tree_take_element(struct cleat_tree_node *array, size_t index);
 
-/** The value of @slot, frozen; made in the tree's arena where it isn't already. 0, -ENOMEM, -E2BIG.
- */
+/** The value of @slot, frozen: made in the tree's arena where it changed. 0, -ENOMEM, -E2BIG. */
 int cleat_tree_freeze(struct cleat_tree *tree, struct cleat_tree_slot *slot,
                       struct cleat_value *ret) CLEAT_MUST_CHECK;
 /** Equality as of cleat_value_equal, without freezing. */

@@ -17,8 +17,7 @@
 #define NODE_INDEX_FROM 16 /* members from which on an object has an index */
 #define NODE_GAPS_MIN 16
 
-/* -- life
- * -------------------------------------------------------------------------------------------- */
+/* -- life -- */
 
 void cleat_tree_node_free(struct cleat_tree_node *node)
 {
@@ -72,8 +71,7 @@ int cleat_tree_node_new(struct cleat_tree *tree, struct cleat_value value,
     return 0;
 }
 
-/* -- marks
- * ------------------------------------------------------------------------------------------- */
+/* -- marks -- */
 
 static void node_touch(struct cleat_tree_node *node)
 {
@@ -108,8 +106,7 @@ void cleat_tree_replace(struct cleat_tree_node *parent, struct cleat_tree_slot *
     node_touch(parent);
 }
 
-/* -- objects
- * ----------------------------------------------------------------------------------------- */
+/* -- objects -- */
 
 static struct cleat_tree_member *node_find(struct cleat_tree_node *object, struct cleat_str key)
 {
@@ -240,10 +237,9 @@ struct cleat_tree_slot cleat_tree_take_member(struct cleat_tree_node *object, st
     return taken;
 }
 
-/* -- arrays
- * ------------------------------------------------------------------------------------------ */
+/* -- arrays -- */
 
-/* The chunk that holds @index, which becomes the index in it. The chunk behind the last at the end.
+/* The chunk that holds @index, which becomes the index in it; at the end the one behind the last.
  */
 static size_t node_chunk_of(const struct cleat_tree_node *array, size_t *index)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The writer is on the path of every admission answer and every write. It keeps its hands off the
- * buffer's functions where there is room, scans strings sixteen bytes at a time, and carries the
- * place of what it writes as a chain on the stack, which is read only when something goes wrong.
+ * The writer is on the path of every admission answer and every write. It reads nodes as they lie,
+ * keeps its hands off the buffer's functions where there is room, copies strings sixteen bytes at a
+ * time while it looks for what must be escaped, and carries the place of what it writes as a chain
+ * on the stack, which is read only when something goes wrong.
  *
  * Invariant: after a failure the buffer holds what it held before.
  */
@@ -15,6 +16,7 @@
 #include <cleat/write.h>
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "value/node.h"
 #include "value/writer.h"
 
 #define WRITER_LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -29,8 +31,7 @@ struct writer {
 static int writer_value(struct writer *writer, struct cleat_value value,
                         const struct cleat_place *place, unsigned depth);
 
-/* -- bytes
- * ------------------------------------------------------------------------------------------- */
+/* -- bytes -- */
 
 /* Room for @length bytes at the end, or NULL with the buffer's failure set. */
 static inline char *writer_room(struct cleat_buffer *buffer, size_t length)
@@ -61,8 +62,7 @@ static inline void writer_byte(struct cleat_buffer *buffer, char byte)
     buffer->length++;
 }
 
-/* -- strings
- * ----------------------------------------------------------------------------------------- */
+/* -- strings -- */
 
 static inline bool writer_escapes(unsigned char byte)
 {
@@ -182,18 +182,53 @@ void cleat_writer_escaped(struct cleat_buffer *buffer, struct cleat_str text)
         buffer->data[buffer->length] = '\0';
 }
 
-/* A string in quotes with up to two bytes behind it ("\":" of a key), which is where most bytes go.
- */
+/* Copies eight bytes; true where none needs an escape. */
+static inline bool writer_copy_word(char *at, const char *data)
+{
+    memcpy(at, data, 8);
+    return writer_word_plain(data);
+}
+
+static inline bool writer_copy_block(char *at, const char *data)
+{
+#if defined(__SSE2__)
+    memcpy(at, data, 16);
+    return writer_block_mask(data) == 0;
+#else
+    return writer_copy_word(at, data) && writer_copy_word(at + 8, data + 8);
+#endif
+}
+
+/* Copies all of it where none needs an escape; else false, with anything at @at. */
+static inline bool writer_copy_plain(char *at, const char *data, size_t length)
+{
+    if (length >= 16) {
+        for (size_t i = 0; i + 16 <= length; i += 16)
+            if (!writer_copy_block(at + i, data + i))
+                return false;
+        return writer_copy_block(at + length - 16, data + length - 16);
+    }
+    if (length >= 8)
+        return writer_copy_word(at, data) && writer_copy_word(at + length - 8, data + length - 8);
+    for (size_t i = 0; i < length; i++) {
+        if (writer_escapes((unsigned char)data[i]))
+            return false;
+        at[i] = data[i];
+    }
+    return true;
+}
+
+/* A string in quotes, with a key's ": " or ":" behind it. Here is where most bytes go. */
 static inline void writer_quoted(struct cleat_buffer *buffer, struct cleat_str text,
                                  const char *behind, size_t behind_length)
 {
-    if (WRITER_LIKELY(writer_plain(text.data, text.length) == text.length)) {
-        char *at = writer_room(buffer, text.length + 2 + behind_length);
-        if (!at)
-            return;
-        *at++ = '"';
-        memcpy(at, text.data, text.length);
-        at += text.length;
+    char *at = writer_room(buffer, text.length + 2 + behind_length);
+
+    if (!at)
+        return;
+    if (WRITER_LIKELY(writer_copy_plain(at + 1, text.data, text.length))) {
+        *at = '"';
+        at += text.length + 1;
         *at++ = '"';
         memcpy(at, behind, behind_length);
         buffer->length += text.length + 2 + behind_length;
@@ -205,8 +240,7 @@ static inline void writer_quoted(struct cleat_buffer *buffer, struct cleat_str t
     writer_put(buffer, behind, behind_length);
 }
 
-/* -- values
- * ------------------------------------------------------------------------------------------ */
+/* -- values -- */
 
 static void writer_line(struct writer *writer, unsigned depth)
 {
@@ -221,61 +255,63 @@ static void writer_line(struct writer *writer, unsigned depth)
     }
 }
 
-static int writer_object(struct writer *writer, struct cleat_value object,
+/* What stands before a member or element. */
+static inline void writer_separate(struct writer *writer, bool first, unsigned depth)
+{
+    if (!first)
+        writer_byte(writer->buffer, ',');
+    if (writer->pretty)
+        writer_line(writer, depth + 1);
+}
+
+static int writer_close(struct writer *writer, char bracket, unsigned depth)
+{
+    if (writer->pretty)
+        writer_line(writer, depth);
+    writer_byte(writer->buffer, bracket);
+    return writer->buffer->failed;
+}
+
+/* An object with members; the empty one is a constant. */
+static int writer_object(struct writer *writer, const struct cleat_heap *heap, const uint32_t *node,
                          const struct cleat_place *up, unsigned depth)
 {
-    size_t count = cleat_value_count(object);
+    const uint32_t *keys = node_payload_const(node_at(heap, node[1]));
+    const uint32_t *values = object_values(node);
+    uint32_t count = object_count(heap, node);
     struct cleat_place place = {up, {"", 0}, 0};
-    int r;
 
     writer_byte(writer->buffer, '{');
-    for (size_t i = 0; i < count; i++) {
-        struct cleat_value value = cleat_value_member(object, i, &place.key);
-        if (i > 0)
-            writer_byte(writer->buffer, ',');
-        if (writer->pretty)
-            writer_line(writer, depth + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        struct cleat_value value = {heap, values[i]};
+        int r;
+        place.key = node_bytes(node_at(heap, keys[i]));
+        writer_separate(writer, i == 0, depth);
         writer_quoted(writer->buffer, place.key, ": ", writer->pretty ? 2 : 1);
         r = writer_value(writer, value, &place, depth + 1);
         if (r < 0)
             return r;
     }
-    if (writer->pretty && count > 0)
-        writer_line(writer, depth);
-    writer_byte(writer->buffer, '}');
-    return writer->buffer->failed;
+    return writer_close(writer, '}', depth);
 }
 
-static int writer_array(struct writer *writer, struct cleat_value array,
+static int writer_array(struct writer *writer, const struct cleat_heap *heap, const uint32_t *node,
                         const struct cleat_place *up, unsigned depth)
 {
-    size_t count = cleat_value_count(array);
+    const uint32_t *elements = node_payload_const(node);
+    uint32_t count = node_size(node);
     struct cleat_place place = {up, {NULL, 0}, 0};
-    int r;
 
     writer_byte(writer->buffer, '[');
     for (; place.index < count; place.index++) {
-        if (place.index > 0)
-            writer_byte(writer->buffer, ',');
-        if (writer->pretty)
-            writer_line(writer, depth + 1);
-        r = writer_value(writer, cleat_value_at(array, place.index), &place, depth + 1);
+        struct cleat_value value = {heap, elements[place.index]};
+        int r;
+        writer_separate(writer, place.index == 0, depth);
+        r = writer_value(writer, value, &place, depth + 1);
         if (r < 0)
             return r;
     }
-    if (writer->pretty && count > 0)
-        writer_line(writer, depth);
-    writer_byte(writer->buffer, ']');
-    return writer->buffer->failed;
-}
-
-static int writer_bool(struct cleat_buffer *buffer, struct cleat_value value)
-{
-    if (cleat_value_is_true(value))
-        writer_put(buffer, "true", 4);
-    else
-        writer_put(buffer, "false", 5);
-    return buffer->failed;
+    return writer_close(writer, ']', depth);
 }
 
 static int writer_number(struct cleat_buffer *buffer, struct cleat_value value)
@@ -308,26 +344,56 @@ static int writer_refuse(struct writer *writer, int code, const struct cleat_pla
     return cleat_err_set(writer->err, code, "%s %s", cleat_place_text(place, text), fact);
 }
 
+/* A value that is its own reference. */
+static int writer_immediate(struct writer *writer, struct cleat_value value,
+                            const struct cleat_place *place, unsigned depth)
+{
+    struct cleat_buffer *buffer = writer->buffer;
+
+    switch (value.ref) {
+    case REF_NOT_KEPT:
+        return writer_refuse(writer, writer->not_kept, place, "wasn't kept by the projection");
+    case REF_NULL: writer_put(buffer, "null", 4); return buffer->failed;
+    case REF_TRUE: writer_put(buffer, "true", 4); return buffer->failed;
+    case REF_FALSE: writer_put(buffer, "false", 5); return buffer->failed;
+    case REF_EMPTY_ARRAY:
+    case REF_EMPTY_OBJECT:
+        if (depth >= CLEAT_VALUE_DEPTH_MAX)
+            return writer_refuse(writer, -E2BIG, place, "is nested too deeply");
+        writer_put(buffer, value.ref == REF_EMPTY_ARRAY ? "[]" : "{}", 2);
+        return buffer->failed;
+    default: break;
+    }
+    return (value.ref & REF_KIND_MASK) == REF_SMALL ? writer_number(buffer, value)
+                                                    : writer_string(buffer, value);
+}
+
 static int writer_value(struct writer *writer, struct cleat_value value,
                         const struct cleat_place *place, unsigned depth)
 {
-    enum cleat_value_type type = cleat_value_type(value);
+    const uint32_t *node;
 
-    switch (type) {
-    case CLEAT_TYPE_STRING: return writer_string(writer->buffer, value);
-    case CLEAT_TYPE_NUMBER: return writer_number(writer->buffer, value);
-    case CLEAT_TYPE_BOOL: return writer_bool(writer->buffer, value);
-    case CLEAT_TYPE_NULL: writer_put(writer->buffer, "null", 4); return writer->buffer->failed;
-    case CLEAT_TYPE_NOT_KEPT:
-        return writer_refuse(writer, writer->not_kept, place, "wasn't kept by the projection");
-    case CLEAT_TYPE_ABSENT: return writer_refuse(writer, -EINVAL, place, "is absent");
-    case CLEAT_TYPE_ARRAY:
-    case CLEAT_TYPE_OBJECT: break;
-    }
-    if (depth >= CLEAT_VALUE_DEPTH_MAX)
+    value = value_resolve(value);
+    if (!ref_is_node(value.ref))
+        return writer_immediate(writer, value, place, depth);
+    if (value.ref == CLEAT_REF_ABSENT)
+        return writer_refuse(writer, -EINVAL, place, "is absent");
+    node = node_at(value.heap, value.ref);
+    switch (node_type(node)) {
+    case NODE_STRING:
+        writer_quoted(writer->buffer, node_bytes(node), "", 0);
+        return writer->buffer->failed;
+    case NODE_PACKED: return writer_string(writer->buffer, value);
+    case NODE_OBJECT:
+        if (depth < CLEAT_VALUE_DEPTH_MAX)
+            return writer_object(writer, value.heap, node, place, depth);
         return writer_refuse(writer, -E2BIG, place, "is nested too deeply");
-    return type == CLEAT_TYPE_ARRAY ? writer_array(writer, value, place, depth)
-                                    : writer_object(writer, value, place, depth);
+    case NODE_ARRAY:
+        if (depth < CLEAT_VALUE_DEPTH_MAX)
+            return writer_array(writer, value.heap, node, place, depth);
+        return writer_refuse(writer, -E2BIG, place, "is nested too deeply");
+    default: return writer_number(writer->buffer, value);
+    }
 }
 
 /* Writes all or nothing. */

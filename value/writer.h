@@ -21,8 +21,7 @@
 int cleat_writer_value(struct cleat_buffer *buffer, struct cleat_value value,
                        const struct cleat_place *place, unsigned depth, int not_kept,
                        struct cleat_err *err) CLEAT_MUST_CHECK;
-/** Appends valid UTF-8 with the escapes of a JSON string, without the quotes; failures are sticky.
- */
+/** Appends valid UTF-8 with a JSON string's escapes but no quotes; failures are sticky. */
 void cleat_writer_escaped(struct cleat_buffer *buffer, struct cleat_str text);
 /** The index of the first byte that a JSON string must escape (RFC 8259 section 7), or @length. */
 size_t cleat_writer_plain(const char *data, size_t length);

@@ -262,8 +262,7 @@ static bool keeps(const struct cleat_projection *projection, const char *text)
     return cleat_projection_keeps(projection, &path);
 }
 
-/* The table is the projection: all that it reads is kept, and nothing else that it didn't ask for.
- */
+/* The table is the projection: all that it reads is kept, and nothing that it doesn't. */
 START_TEST(test_projection)
 {
     struct cleat_projection *projection = NULL;

@@ -236,8 +236,7 @@ START_TEST(test_absent)
 }
 END_TEST
 
-/* -- by chance
- * --------------------------------------------------------------------------------------- */
+/* -- by chance -- */
 
 static uint64_t chance_state;
 

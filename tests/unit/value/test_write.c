@@ -339,8 +339,7 @@ START_TEST(test_depth)
 }
 END_TEST
 
-/* Each maximum below the needed size is -ENOBUFS with nothing written; the needed size is enough.
- */
+/* Each maximum below the needed size is -ENOBUFS, nothing written; the needed size is enough. */
 START_TEST(test_maximum)
 {
     static const char text[] =
