@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writing YAML in block style. Strings go out plain where every reader takes them for strings, as
- * literal blocks where they have lines, else quoted as JSON quotes, which is YAML too.
+ * literal blocks where they have lines, else quoted.
  */
 #include "kube/yaml.h"
 
 #include <errno.h>
 #include <string.h>
-#include <cleat/write.h>
 
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -102,6 +101,45 @@ static void yaml_write_block(struct yaml_writer *writer, struct cleat_str text, 
     }
 }
 
+/* The code point of the well-formed character of @length bytes at @data. */
+static unsigned yaml_code_point(const char *data, size_t length)
+{
+    static const unsigned char masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    unsigned point = (unsigned char)data[0] & masks[length];
+    for (size_t i = 1; i < length; i++)
+        point = point << 6 | ((unsigned char)data[i] & 0x3fu);
+    return point;
+}
+
+/* What YAML can't hold as it is, or takes for the end of a line. */
+static bool yaml_must_escape(unsigned point)
+{
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029 ||
+           point == 0xfeff || point == 0xfffe || point == 0xffff;
+}
+
+static void yaml_write_quoted(struct yaml_writer *writer, struct cleat_str text)
+{
+    cleat_buffer_byte(writer->buffer, '"');
+    for (size_t at = 0; at < text.length;) {
+        const char *data = text.data + at;
+        size_t length = cleat_utf8_length(data, text.length - at);
+        if (length == 0)
+            length = 1; /* can't be: values hold UTF-8 only */
+        unsigned point = yaml_code_point(data, length);
+        if (point == '"' || point == '\\')
+            cleat_buffer_byte(writer->buffer, '\\');
+        if (point == '\n' || point == '\t')
+            cleat_buffer_text(writer->buffer, point == '\n' ? "\\n" : "\\t");
+        else if (yaml_must_escape(point))
+            cleat_buffer_format(writer->buffer, "\\u%04x", point);
+        else
+            cleat_buffer_append(writer->buffer, data, length);
+        at += length;
+    }
+    cleat_buffer_byte(writer->buffer, '"');
+}
+
 static void yaml_write_str(struct yaml_writer *writer, struct cleat_str text, unsigned indent)
 {
     if (yaml_is_plain(text))
@@ -109,7 +147,7 @@ static void yaml_write_str(struct yaml_writer *writer, struct cleat_str text, un
     else if (yaml_is_block(text))
         yaml_write_block(writer, text, indent);
     else
-        cleat_write_string(writer->buffer, text);
+        yaml_write_quoted(writer, text);
 }
 
 static int yaml_write_key(struct yaml_writer *writer, struct cleat_str key)
@@ -120,7 +158,7 @@ static int yaml_write_key(struct yaml_writer *writer, struct cleat_str key)
     if (yaml_is_plain(key))
         cleat_buffer_str(writer->buffer, key);
     else
-        cleat_write_string(writer->buffer, key);
+        yaml_write_quoted(writer, key);
     cleat_buffer_byte(writer->buffer, ':');
     return 0;
 }
