@@ -126,26 +126,29 @@ int cleat__transport_lane(struct cleat_transport_loop *loop,
                           struct cleat_err *err)
 {
     for (struct transport_lane *lane = loop->lanes; lane; lane = lane->next) {
-        if (lane->generation == set->generation && !lane->retired) {
+        if (lane->generation != set->generation) {
+            lane->retired = true;
+        } else if (!lane->retired && lane->streams < CLEAT_WATCHES_PER_CONNECTION_MAX) {
             *ret = lane;
             return 0;
         }
     }
-    for (struct transport_lane *lane = loop->lanes; lane; lane = lane->next)
-        lane->retired = true;
     loop_close_others(loop, set->tls_generation);
     return lane_new(loop, set, ret);
 }
 
+/* One empty lane may stay, for its connection; before it there is none with room. */
 static void loop_drop_lanes(struct cleat_transport_loop *loop)
 {
     struct transport_lane **at = &loop->lanes;
+    bool room = false;
     while (*at) {
         struct transport_lane *lane = *at;
-        if (lane->retired && lane->streams == 0) {
+        if (lane->streams == 0 && (lane->retired || room)) {
             *at = lane->next;
             lane_free(lane);
         } else {
+            room = room || (!lane->retired && lane->streams < CLEAT_WATCHES_PER_CONNECTION_MAX);
             at = &lane->next;
         }
     }

@@ -2,8 +2,9 @@
 /*
  * The inside of a loop and its streams; for transport_loop.c and transport_stream.c alone.
  *
- * A lane is a curl multi handle with the connections made by one set of credentials. New streams go
- * to the lane of the set of now; older lanes go when their last stream ends.
+ * A lane is a curl multi handle with the connections made by one set of credentials: with HTTP/2
+ * one, which is why a lane takes no more streams than a connection may carry. New streams go to a
+ * lane of the set of now; older lanes go when their last stream ends.
  */
 #ifndef CLEAT_CLIENT_TRANSPORT_LOOP_H
 #define CLEAT_CLIENT_TRANSPORT_LOOP_H

@@ -32,6 +32,26 @@ static inline void client_fixture_wait(void *arg, int64_t wait_ms)
         fixture->waits[at] = wait_ms;
 }
 
+/* At the end of each try: what the server's thread wrote before it answered is visible from now on.
+ */
+static inline void client_fixture_observe(void *arg, const char *method, const char *host, int code,
+                                          int64_t duration_ns)
+{
+    const struct client_fixture *fixture = arg;
+    if (fixture->server)
+        (void)script_server_requests(fixture->server);
+}
+
+/* Before each try: what the test read of the last answer comes before what the server writes now.
+ */
+static inline int client_fixture_fence(void *arg, bool write, struct cleat_err *err)
+{
+    const struct client_fixture *fixture = arg;
+    if (fixture->server)
+        (void)script_server_requests(fixture->server);
+    return 0;
+}
+
 /* A plain server with @fn and a config for it; change config and options, then open. */
 static inline void client_fixture_init(struct client_fixture *fixture, script_fn fn, void *arg)
 {
@@ -40,6 +60,10 @@ static inline void client_fixture_init(struct client_fixture *fixture, script_fn
     fixture->server = script_server_new(&options);
     ck_assert_int_eq(cleat_kubeconfig_new(script_server_url(fixture->server), &fixture->config), 0);
     fixture->options.config = fixture->config;
+    fixture->options.fence = client_fixture_fence;
+    fixture->options.fence_arg = fixture;
+    fixture->options.observe = client_fixture_observe;
+    fixture->options.observe_arg = fixture;
 }
 
 static inline void client_fixture_open(struct client_fixture *fixture)

@@ -53,6 +53,7 @@ struct script_server {
     pthread_t thread;
     atomic_bool stopping;
     atomic_uint requests;
+    atomic_uint sent; /* orders the accesses of a test's function and of its client */
     pthread_mutex_t mutex;
     struct script_connection *connections[SCRIPT_CONNECTIONS_MAX];
     unsigned connection_count;
@@ -100,6 +101,7 @@ static bool connection_fill(struct script_connection *connection)
 
 void script_send(struct script_exchange *exchange, const char *bytes, size_t length)
 {
+    (void)atomic_fetch_add(&exchange->connection->server->sent, 1);
     if (!connection_write(exchange->connection, bytes, length))
         exchange->close = true;
 }
@@ -253,6 +255,7 @@ static bool connection_serve(struct script_connection *connection, bool *ret_res
         good = request.number != server->options.drop_body_of &&
                connection_body(connection, head, &request, &body);
     }
+    (void)atomic_fetch_add(&server->sent, 1);
     if (good)
         server->options.fn(server->options.arg, &exchange, &request);
     cleat_mem_free(headers);
@@ -418,6 +421,7 @@ const char *script_server_url(const struct script_server *server)
 
 unsigned script_server_requests(struct script_server *server)
 {
+    (void)atomic_fetch_add(&server->sent, 1);
     return atomic_load(&server->requests);
 }
 

@@ -45,7 +45,8 @@ struct script_server *script_server_free(struct script_server *server);
 int script_server_port(const struct script_server *server);
 /** "http://127.0.0.1:port" or with https; borrowed. */
 const char *script_server_url(const struct script_server *server);
-/** Requests and connections so far. */
+/** Requests and connections so far. What the function wrote before it sent something is visible
+ * then. */
 unsigned script_server_requests(struct script_server *server);
 unsigned script_server_connections(struct script_server *server);
 

@@ -339,7 +339,8 @@ END_TEST
 
 static int fence_writes(void *arg, bool write, struct cleat_err *err)
 {
-    return write ? cleat_err_set(err, -EPERM, "lost the lease") : 0;
+    return write ? cleat_err_set(err, -EPERM, "lost the lease")
+                 : client_fixture_fence(arg, write, err);
 }
 
 START_TEST(test_fenced)
@@ -349,7 +350,7 @@ START_TEST(test_fenced)
     struct cleat_client *fenced = NULL;
     struct cleat_client_target target = target_of(&pods, "default", "a", NULL);
     open_client(&fixture, &script);
-    ck_assert_int_eq(cleat_client_fenced(fixture.client, fence_writes, NULL, &fenced), 0);
+    ck_assert_int_eq(cleat_client_fenced(fixture.client, fence_writes, &fixture, &fenced), 0);
     ck_assert_int_eq(cleat_client_get(fenced, &target, NULL, NULL, NULL), 0);
     ck_assert_int_eq(cleat_client_delete(fenced, &target, NULL, NULL, &fixture.err), -EPERM);
     ck_assert_int_eq(cleat_client_raw(fenced, "POST", "/x", CLEAT_STR("{}"), NULL, NULL), -EPERM);

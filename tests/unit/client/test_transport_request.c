@@ -163,7 +163,7 @@ static void script_slow(void *arg, struct script_exchange *exchange,
                         const struct script_request *request)
 {
     if (request->number == 1)
-        ck_assert(script_hold(exchange));
+        (void)script_hold(exchange);
     else
         script_reply(exchange, 200, NULL, "{}");
 }
@@ -344,8 +344,7 @@ END_TEST
 static void *forbidden_thread(void *arg)
 {
     cleat_transport_forbid_blocking();
-    ck_assert_int_eq(client_fixture_call(arg, "GET", "/", NULL), -EDEADLK);
-    return NULL;
+    return client_fixture_call(arg, "GET", "/", NULL) == -EDEADLK ? NULL : arg;
 }
 
 START_TEST(test_forbidden_thread)
@@ -356,7 +355,9 @@ START_TEST(test_forbidden_thread)
     client_fixture_init(&fixture, script_plain, &script);
     client_fixture_open(&fixture);
     ck_assert_int_eq(pthread_create(&thread, NULL, forbidden_thread, &fixture), 0);
-    pthread_join(thread, NULL);
+    void *failed = NULL;
+    pthread_join(thread, &failed);
+    ck_assert_ptr_null(failed);
     ck_assert_uint_eq(script_server_connections(fixture.server), 0);
     ck_assert_int_eq(client_fixture_call(&fixture, "GET", "/", NULL), 0);
     client_fixture_fini(&fixture);
@@ -439,9 +440,11 @@ static void *many_calls(void *arg)
         struct cleat_transport_answer answer;
         const struct cleat_transport_request request = {.method = "GET", .path = "/"};
         cleat_transport_answer_init(&answer);
-        ck_assert_int_eq(cleat_transport_call(transport, &request, &answer, NULL), 0);
-        ck_assert_str_eq(answer.body.data, "{}");
+        int result = cleat_transport_call(transport, &request, &answer, NULL);
+        bool good = result == 0 && strcmp(answer.body.data, "{}") == 0;
         cleat_transport_answer_fini(&answer);
+        if (!good)
+            return arg;
     }
     return NULL;
 }

@@ -65,6 +65,8 @@ static void tls_init(struct client_fixture *fixture, const struct script_cert *c
     ck_assert_int_eq(cleat_kubeconfig_new(script_server_url(fixture->server), &fixture->config), 0);
     ck_assert_int_eq(cleat_kubeconfig_set(&fixture->config->ca_pem, pki.ca.cert_pem), 0);
     fixture->options.config = fixture->config;
+    fixture->options.observe = client_fixture_observe;
+    fixture->options.observe_arg = fixture;
 }
 
 START_TEST(test_token)
