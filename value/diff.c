@@ -35,6 +35,7 @@ static int diff_refuse(struct cleat_diff *diff, int code, const struct cleat_pla
 struct diff_members {
     struct cleat_value object;
     size_t count;
+    size_t next;          /* where the next one is, if both have their members in the same order */
     struct cleat_map map; /* key → position + 1; empty for small objects */
 };
 
@@ -44,6 +45,7 @@ static int diff_members_init(struct diff_members *members, struct cleat_value ob
 
     members->object = object;
     members->count = cleat_value_count(object);
+    members->next = 0;
     cleat_map_init(&members->map, SIZE_MAX);
     for (size_t i = 0; members->count > DIFF_MAP_FROM && i < members->count && r == 0; i++) {
         struct cleat_str key = {NULL, 0};
@@ -55,21 +57,26 @@ static int diff_members_init(struct diff_members *members, struct cleat_value ob
     return r;
 }
 
-static struct cleat_value diff_members_find(const struct diff_members *members, size_t position,
-                                            struct cleat_str key)
+static struct cleat_value diff_members_find(struct diff_members *members, struct cleat_str key)
 {
     struct cleat_str found = {NULL, 0};
+    struct cleat_value value;
     uintptr_t at;
 
-    if (position < members->count) {
-        struct cleat_value value = cleat_value_member(members->object, position, &found);
-        if (cleat_str_equal(found, key))
+    for (size_t i = members->next; i < members->count && i < members->next + 2; i++) {
+        value = cleat_value_member(members->object, i, &found);
+        if (cleat_str_equal(found, key)) {
+            members->next = i + 1;
             return value;
+        }
     }
     if (members->map.count == 0)
         return cleat_value_get_str(members->object, key);
     at = (uintptr_t)cleat_map_get(&members->map, key);
-    return at ? cleat_value_member(members->object, at - 1, NULL) : CLEAT_VALUE_NONE;
+    if (at == 0)
+        return CLEAT_VALUE_NONE;
+    members->next = at;
+    return cleat_value_member(members->object, at - 1, NULL);
 }
 
 static int diff_gone(struct cleat_diff *diff, const struct cleat_place *up,
@@ -80,7 +87,7 @@ static int diff_gone(struct cleat_diff *diff, const struct cleat_place *up,
     for (size_t i = 0; i < from->count; i++) {
         int r;
         (void)cleat_value_member(from->object, i, &place.key); /* the key is what is wanted */
-        if (cleat_value_is_present(diff_members_find(to, i, place.key)))
+        if (cleat_value_is_present(diff_members_find(to, place.key)))
             continue;
         r = diff->on_change(diff->arg, CLEAT_DIFF_REMOVE, &place, CLEAT_VALUE_NONE);
         if (r != 0)
@@ -96,7 +103,7 @@ static int diff_present(struct cleat_diff *diff, const struct cleat_place *up,
 
     for (size_t i = 0; i < to->count; i++) {
         struct cleat_value wanted = cleat_value_member(to->object, i, &place.key);
-        struct cleat_value had = diff_members_find(from, i, place.key);
+        struct cleat_value had = diff_members_find(from, place.key);
         int r;
         if (cleat_value_is_present(had))
             r = diff_values(diff, &place, had, wanted, depth + 1);

@@ -61,8 +61,8 @@ START_TEST(test_optional_fields_are_zeroed)
     static const char *const texts[] = {
         "{\"metadata\":{\"name\":\"x\"}}",
         "{\"metadata\":{\"name\":\"x\"},\"spec\":null}",
-        "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"replicas\":null,\"paused\":null,\"share\":null,"
-        "\"containers\":[]}}",
+        "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"replicas\":null,\"paused\":null}}",
+        "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"share\":null,\"containers\":[]}}",
         "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"containers\":{\"0\":{\"image\":\"y\"}}}}",
     };
 
