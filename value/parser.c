@@ -660,6 +660,22 @@ static int carry_skipped(struct cleat_parser *parser, const char *at, struct cle
     return parser_done(parser, at, CLEAT_REF_ABSENT, err);
 }
 
+/* Adds bytes to the cut token. A string that is too long breaks its object, and the rest of it is
+ * passed over. */
+static int carry_more(struct cleat_parser *parser, const char *bytes, size_t length, bool is_string,
+                      struct cleat_err *err)
+{
+    int r = carry_append(parser, bytes, length);
+    if (r == 0)
+        return 0;
+    if (!is_string || !parser->in_item)
+        return parser_fail(parser, bytes, r, "a token is too long", err);
+    r = parser_broken(parser, bytes, r, "a string is too long", err);
+    parser->skipping = r == 0;
+    parser->carry_length = 0;
+    return r;
+}
+
 /* Puts the cut token together. Returns the bytes taken of @bytes. */
 static size_t parser_carry(struct cleat_parser *parser, const char *bytes, size_t length, int *ret,
                            struct cleat_err *err)
@@ -667,18 +683,9 @@ static size_t parser_carry(struct cleat_parser *parser, const char *bytes, size_
     bool is_string = parser->skipping || parser->carry[0] == '"', whole;
     size_t taken = carry_take(parser, bytes, length, is_string, &whole);
     if (!parser->skipping) {
-        int r = carry_append(parser, bytes, taken);
-        if (r != 0 && is_string && parser->in_item) {
-            r = parser_broken(parser, bytes, r, "a string is too long", err);
-            parser->skipping = r == 0;
-            parser->carry_length = 0;
-        } else if (r != 0) {
-            parser_fail(parser, bytes, r, "a token is too long", err);
-        }
-        if (r != 0) {
-            *ret = r;
+        *ret = carry_more(parser, bytes, taken, is_string, err);
+        if (*ret != 0)
             return taken;
-        }
     }
     if (!whole)
         return taken;
@@ -716,16 +723,13 @@ static int parser_slice(struct cleat_parser *parser, const char *bytes, size_t l
         at = parser_run(parser, at, end, &r, err);
         if (r == 0 && at < end) { /* a token that is cut */
             parser->skip_slash = false;
-            parser->carry_seen = 0;
             size_t rest = (size_t)(end - at);
             unsigned flags = 0;
             if (*at == '"') {
                 (void)scan_string(at + 1, end, &flags); /* only whether it ends in a backslash */
                 parser->skip_slash = (flags & SCAN_SLASH) != 0;
             }
-            r = carry_append(parser, at, rest);
-            if (r != 0)
-                r = parser_fail(parser, at, r, "a token is too long", err);
+            r = carry_more(parser, at, rest, *at == '"', err);
             break;
         }
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The streaming JSON parser: takes chunks of any size, puts values straight into a heap, applies a projection
- * on the way. Three modes: one document; a Kubernetes List whose items are handed out as each closes; a
- * watch stream of {"type": …, "object": …} frames. One thread.
+ * The streaming JSON parser: takes chunks of any size, puts values straight into a heap, applies a
+ * projection on the way. Three modes: one document; a Kubernetes List whose items are handed out as
+ * each closes; a watch stream of {"type": …, "object": …} frames. One thread.
  *
- * What breaks one object only (a doubled key, too deep, too large, no name) hands it out as broken and goes on;
- * what breaks the text itself (syntax, UTF-8) ends the stream with -EINVAL.
+ * What breaks one object only (a doubled key, too deep, too large, no name) hands it out as broken
+ * and goes on; what breaks the text itself (syntax, UTF-8) ends the stream with -EINVAL.
  */
 #ifndef CLEAT_VALUE_PARSER_H
 #define CLEAT_VALUE_PARSER_H
@@ -20,17 +20,18 @@ enum cleat_parser_mode { CLEAT_PARSER_DOCUMENT, CLEAT_PARSER_LIST, CLEAT_PARSER_
 
 /* One object of a list or one frame of a watch; everything borrowed for the callback. */
 struct cleat_parser_item {
-    struct cleat_str type;   /* watch: "ADDED", …; list: "" */
-    struct cleat_value root; /* in the heap, projected, without apiVersion, kind, metadata.resourceVersion;
-                                for BOOKMARK and ERROR whole and in a heap of the parser's own */
+    struct cleat_str type; /* watch: "ADDED", …; list: "" */
+    struct cleat_value
+        root; /* in the heap, projected, without apiVersion, kind, metadata.resourceVersion;
+                 for BOOKMARK and ERROR whole and in a heap of the parser's own */
     struct cleat_str api_version; /* "" where the item had none (items of a list often don't) */
     struct cleat_str kind;
     struct cleat_str resource_version;
     struct cleat_str namespace_; /* "" where it has none */
     struct cleat_str name;
     struct cleat_str uid;
-    bool initial_events_end; /* BOOKMARK with annotation k8s.io/initial-events-end: "true" */
-    size_t bytes;            /* of its JSON text */
+    bool initial_events_end;        /* BOOKMARK with annotation k8s.io/initial-events-end: "true" */
+    size_t bytes;                   /* of its JSON text */
     const struct cleat_err *broken; /* not NULL: skipped, and why; root is absent */
 };
 
@@ -46,7 +47,7 @@ struct cleat_parser_options {
     struct cleat_heap *heap; /* borrowed; the caller is its writer while it feeds */
     enum cleat_parser_mode mode;
     const struct cleat_projection *projection; /* borrowed; NULL keeps everything */
-    size_t object_bytes_max;                   /* of one document, item or frame; 0: CLEAT_OBJECT_BYTES_MAX */
+    size_t object_bytes_max; /* of one document, item or frame; 0: CLEAT_OBJECT_BYTES_MAX */
     /* Lists and watches: returns 0 to go on or a negative errno, which ends the feed with it. */
     int (*on_item)(void *arg, const struct cleat_parser_item *item);
     void *arg;
@@ -62,7 +63,8 @@ void cleat_parser_reset(struct cleat_parser *parser, struct cleat_heap *heap);
 /** Takes the next bytes. 0 or negative; after a failure only reset and free are allowed. */
 int cleat_parser_feed(struct cleat_parser *parser, const char *bytes, size_t length,
                       struct cleat_err *err) CLEAT_MUST_CHECK;
-/** The text ended. Documents: @ret (may be NULL else) is the root. -EINVAL where it ended too early. */
+/** The text ended. Documents: @ret (may be NULL else) is the root. -EINVAL where it ended too
+ * early. */
 int cleat_parser_finish(struct cleat_parser *parser, struct cleat_value *ret,
                         struct cleat_err *err) CLEAT_MUST_CHECK;
 /** Lists: what is known of the list's own metadata so far. */

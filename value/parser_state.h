@@ -192,7 +192,6 @@ struct cleat_parser {
     char *carry; /* a token that chunks cut */
     size_t carry_length;
     size_t carry_capacity;
-    size_t carry_seen;  /* bytes that are known not to end it */
     bool skipping;      /* an oversized string: the rest isn't kept */
     bool skip_slash;    /* its last byte was a lone backslash */
     bool whole;         /* the input can't go on: its end ends a number */

@@ -294,10 +294,14 @@ static int journal_prepare(struct cleat_heap *heap)
     if (kept <= pool->journal_capacity / 2 && pool->journal_capacity > 0)
         return 0;
     uint32_t capacity = pool->journal_capacity ? pool->journal_capacity * 2 : POOL_JOURNAL_MIN;
-    uint32_t *journal = cleat_mem_realloc(pool->journal, capacity * sizeof(*journal));
-    if (!journal)
-        return kept < pool->journal_capacity ? 0 : -ENOMEM;
-    heap->bytes += (capacity - pool->journal_capacity) * sizeof(*journal);
+    size_t more = (capacity - pool->journal_capacity) * sizeof(*pool->journal);
+    bool room = heap->bytes + more <= heap->bytes_max;
+    uint32_t *journal = room ? cleat_mem_realloc(pool->journal, capacity * sizeof(*journal)) : NULL;
+    if (!journal) { /* a nearly full one isn't worth looking through again and again */
+        bool usable = kept < pool->journal_capacity / 4 * 3;
+        return usable ? 0 : room ? -ENOMEM : -ENOBUFS;
+    }
+    heap->bytes += more;
     pool->journal = journal;
     pool->journal_capacity = capacity;
     return 0;
