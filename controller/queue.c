@@ -292,6 +292,14 @@ static int queue_add_locked(struct cleat_queue *queue, const struct queue_key *k
 int cleat_queue_add(struct cleat_queue *queue, const char *cluster, const char *namespace_,
                     const char *name, const struct cleat_queue_add *add)
 {
+    return cleat__queue_add_str(queue, cleat_str_of(cluster), cleat_str_of(namespace_),
+                                cleat_str_of(name), add);
+}
+
+int cleat__queue_add_str(struct cleat_queue *queue, struct cleat_str cluster,
+                         struct cleat_str namespace_, struct cleat_str name,
+                         const struct cleat_queue_add *add)
+{
     static const struct cleat_queue_add plain = {0};
     struct queue_wake wake = {0};
     struct queue_key key;

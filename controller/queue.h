@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cleat/queue.h>
+#include <cleat/str.h>
 #include "base/lock.h"
 #include "controller/queue_delay.h"
 #include "controller/queue_item.h"
@@ -82,6 +83,10 @@ struct queue_wake {
     bool timer;
 };
 
+/** As cleat_queue_add, with strings that needn't be terminated. */
+int cleat__queue_add_str(struct cleat_queue *queue, struct cleat_str cluster,
+                         struct cleat_str namespace_, struct cleat_str name,
+                         const struct cleat_queue_add *add) CLEAT_MUST_CHECK;
 /** Wakes all that sleep, so that they look at the clock again. Takes the lock. */
 void cleat__queue_poke(struct cleat_queue *queue);
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cleat/macro.h>
+#include <cleat/str.h>
 #include "controller/queue_table.h"
 
 /* Cluster, namespace and name with their NULs; Kubernetes' own limits add up to less. */
@@ -85,8 +86,8 @@ struct queue_items {
 
 /** Joins the parts and hashes them. 0, or -EINVAL for a name that is empty or parts that are too
  * long. */
-int cleat__queue_key_make(struct queue_key *key, const char *cluster, const char *namespace_,
-                          const char *name) CLEAT_MUST_CHECK;
+int cleat__queue_key_make(struct queue_key *key, struct cleat_str cluster,
+                          struct cleat_str namespace_, struct cleat_str name) CLEAT_MUST_CHECK;
 /** The item of @key, or NULL. */
 struct queue_item *cleat__queue_item_find(const struct queue_items *items,
                                           const struct queue_key *key);

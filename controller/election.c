@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The election's thread: asks the machine what to do, does it through the lock, tells what changed.
+ * The machine and the lock are this thread's alone; others read the deadline (an atomic, written by
+ * this thread) and the holder (under the lock). Invariant: the deadline is published before
+ * on_started is called and taken back before on_stopped is.
+ */
+#include <cleat/election.h>
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/reporter.h"
+#include "base/thread.h"
+#include "controller/election_lock.h"
+#include "controller/election_machine.h"
+#include "controller/lease.h"
+
+#define ELECTION_MAGIC 0x656c6563U
+#define LEASE_DURATION_MS 15000
+#define RENEW_DEADLINE_MS 10000
+#define RETRY_PERIOD_MS 2000
+#define REPORT_INTERVAL_MS 30000
+#define RECORD_BYTES_MAX (64 * CLEAT_KIB)
+
+struct cleat_election {
+    unsigned magic;
+    const struct cleat_clock *clock;
+    struct cleat_log *log;
+    struct election_lock backend;
+    struct election_timing timing;
+    char *name;
+    char identity[CLEAT__ELECTION_HOLDER_BYTES];
+    bool keep_on_stop;
+    void (*on_started)(void *arg);
+    void (*on_stopped)(void *arg);
+    void *arg;
+    struct cleat_series *status;
+    struct cleat_series *slow_paths;
+
+    struct election_machine machine; /* the thread's, as all up to the lock */
+    struct cleat_buffer raw;
+    struct cleat_reporter reporter;
+    uint64_t slow_paths_told;
+
+    struct cleat_thread thread; /* the owner's */
+    /* Written by the thread, read by the fence and by cleat_election_leading; 0: not leading.
+     * Sequentially consistent, so that what a reader does after seeing 0 comes after the loss. */
+    _Atomic(int64_t) deadline_boot_ms;
+
+    struct cleat_lock lock;
+    struct cleat_cond cond;
+    bool stopping;
+    bool poked;
+    char holder[CLEAT__ELECTION_HOLDER_BYTES];
+};
+
+/* ---- making ---- */
+
+static void election_identity(struct cleat_election *election, const char *identity)
+{
+    char host[128] = "";
+    char uuid[37];
+    if (identity && identity[0]) {
+        (void)snprintf(election->identity, sizeof(election->identity), "%s", identity);
+        return;
+    }
+    if (gethostname(host, sizeof(host) - 1) < 0)
+        host[0] = '\0'; /* the random part tells replicas apart */
+    cleat_clock_uuid(election->clock, uuid);
+    (void)snprintf(election->identity, sizeof(election->identity), "%s_%s", host, uuid);
+}
+
+static int election_metric(struct cleat_election *election, struct cleat_metrics *metrics,
+                           enum cleat_metric_type type, const char *name, const char *help,
+                           struct cleat_series **ret, struct cleat_err *err)
+{
+    struct cleat_metric *metric = NULL;
+    const char *values[] = {election->name};
+    const struct cleat_metric_options options = {
+        .type = type, .name = name, .help = help, .labels = {"name"}};
+    int rc = cleat_metrics_family(metrics, &options, &metric, err);
+    if (rc == 0)
+        *ret = cleat_metric_series(metric, values);
+    return rc;
+}
+
+static int election_metrics(struct cleat_election *election, struct cleat_metrics *metrics,
+                            struct cleat_err *err)
+{
+    if (!metrics)
+        return 0;
+    int rc = election_metric(election, metrics, CLEAT_METRIC_GAUGE, "leader_election_master_status",
+                             "1 where this process leads, else 0.", &election->status, err);
+    if (rc == 0) {
+        rc = election_metric(
+            election, metrics, CLEAT_METRIC_COUNTER, "leader_election_slowpath_total",
+            "Renewals that had to read the lease first.", &election->slow_paths, err);
+    }
+    return rc;
+}
+
+static int election_set_up(struct cleat_election *election,
+                           const struct cleat_election_options *options, struct cleat_err *err)
+{
+    election->clock = options->clock ? options->clock : cleat_clock_system();
+    election->log = options->log;
+    election->keep_on_stop = options->keep_on_stop;
+    election->on_started = options->on_started;
+    election->on_stopped = options->on_stopped;
+    election->arg = options->arg;
+    election->timing = (struct election_timing){
+        .lease_duration_ms =
+            options->lease_duration_ms ? options->lease_duration_ms : LEASE_DURATION_MS,
+        .renew_deadline_ms =
+            options->renew_deadline_ms ? options->renew_deadline_ms : RENEW_DEADLINE_MS,
+        .retry_period_ms = options->retry_period_ms ? options->retry_period_ms : RETRY_PERIOD_MS,
+    };
+    int rc = cleat__election_timing_check(&election->timing, err);
+    if (rc < 0)
+        return rc;
+    election->name = cleat_mem_strdup(options->name ? options->name : "");
+    if (!election->name)
+        return cleat_err_set(err, -ENOMEM, "leader election: out of memory");
+    election_identity(election, options->identity);
+    cleat_reporter_init(&election->reporter, election->clock, REPORT_INTERVAL_MS);
+    return election_metrics(election, options->metrics, err);
+}
+
+int cleat__election_new_take(const struct cleat_election_options *options,
+                             struct election_lock lock, struct cleat_election **ret,
+                             struct cleat_err *err)
+{
+    struct cleat_election *election = cleat_mem_zalloc(1, sizeof(*election));
+    if (!election) {
+        lock.ops->free(lock.arg);
+        return cleat_err_set(err, -ENOMEM, "leader election: out of memory");
+    }
+    election->magic = ELECTION_MAGIC;
+    election->backend = lock;
+    cleat_lock_init(&election->lock, CLEAT_LOCK_ELECTION);
+    cleat_cond_init(&election->cond);
+    cleat_buffer_init(&election->raw, RECORD_BYTES_MAX);
+    int rc = election_set_up(election, options, err);
+    if (rc < 0) {
+        cleat_election_free(election);
+        return rc;
+    }
+    *ret = election;
+    return 0;
+}
+
+int cleat_election_new(const struct cleat_election_options *options, struct cleat_election **ret,
+                       struct cleat_err *err)
+{
+    struct election_lock lock = {0};
+    int rc = cleat__lease_new(options, &lock, err);
+    return rc < 0 ? rc : cleat__election_new_take(options, lock, ret, err);
+}
+
+struct cleat_election *cleat_election_free(struct cleat_election *election)
+{
+    if (!election)
+        return NULL;
+    cleat_assert(election->magic == ELECTION_MAGIC && !election->thread.running);
+    election->backend.ops->free(election->backend.arg);
+    cleat__election_machine_fini(&election->machine);
+    cleat_buffer_fini(&election->raw);
+    cleat_cond_fini(&election->cond);
+    cleat_lock_fini(&election->lock);
+    cleat_mem_free(election->name);
+    election->magic = 0;
+    return cleat_mem_free(election);
+}
+
+/* ---- the thread ---- */
+
+static void election_note(struct cleat_election *election, const char *what)
+{
+    char text[CLEAT__ELECTION_HOLDER_BYTES + 32];
+    (void)snprintf(text, sizeof(text), "%s %s", election->identity, what); /* fits */
+    if (election->backend.ops->note)
+        election->backend.ops->note(election->backend.arg, text);
+}
+
+static void election_became(struct cleat_election *election)
+{
+    cleat_series_set(election->status, 1);
+    cleat_reporter_reset(&election->reporter);
+    cleat_info(election->log, "became leader", cleat_log_text("lease", election->name),
+               cleat_log_text("identity", election->identity));
+    election_note(election, "became leader");
+    if (election->on_started)
+        election->on_started(election->arg);
+}
+
+static void election_lost(struct cleat_election *election)
+{
+    cleat_series_set(election->status, 0);
+    cleat_info(election->log, "stopped leading", cleat_log_text("lease", election->name),
+               cleat_log_text("identity", election->identity));
+    election_note(election, "stopped leading");
+    if (election->on_stopped)
+        election->on_stopped(election->arg);
+}
+
+/* Makes known what the machine came to: first the deadline, then the calls. */
+static void election_publish(struct cleat_election *election)
+{
+    struct election_machine *machine = &election->machine;
+    int64_t deadline_ms = cleat__election_machine_deadline(machine);
+    bool led = atomic_exchange(&election->deadline_boot_ms, deadline_ms) != 0;
+    cleat_lock_take(&election->lock);
+    memcpy(election->holder, machine->seen.holder, sizeof(election->holder));
+    cleat_lock_release(&election->lock);
+    if (machine->slow_paths > election->slow_paths_told) {
+        cleat_series_add(election->slow_paths,
+                         (double)(machine->slow_paths - election->slow_paths_told));
+        election->slow_paths_told = machine->slow_paths;
+    }
+    if (!led && deadline_ms != 0)
+        election_became(election);
+    else if (led && deadline_ms == 0)
+        election_lost(election);
+}
+
+static int64_t election_now(const struct cleat_election *election)
+{
+    return cleat_clock_boot_ms(election->clock);
+}
+
+static void election_read(struct cleat_election *election, int64_t deadline_mono_ms)
+{
+    struct cleat_err err = CLEAT_ERR_INIT;
+    struct election_record record = {0};
+    cleat_buffer_reset(&election->raw);
+    int rc = election->backend.ops->read(election->backend.arg, deadline_mono_ms, &record,
+                                         &election->raw, &err);
+    if (rc == CLEAT__LOCK_ABSENT) {
+        cleat__election_machine_absent(&election->machine, election_now(election));
+    } else if (rc == 0) {
+        cleat__election_machine_seen(&election->machine, election_now(election),
+                                     cleat_buffer_view(&election->raw), &record);
+    } else {
+        cleat_report(&election->reporter, election->log, CLEAT_LOG_WARN, "lease can't be read",
+                     cleat_log_text("lease", election->name), cleat_log_err(&err));
+        cleat__election_machine_failed(&election->machine, election_now(election));
+    }
+}
+
+static void election_write(struct cleat_election *election, const struct election_step *step,
+                           int64_t deadline_mono_ms)
+{
+    struct cleat_err err = CLEAT_ERR_INIT;
+    const struct election_lock_ops *ops = election->backend.ops;
+    int rc = step->action == ELECTION_CREATE
+                 ? ops->create(election->backend.arg, deadline_mono_ms, &step->record, &err)
+                 : ops->update(election->backend.arg, deadline_mono_ms, &step->record, &err);
+    if (rc == 0) {
+        cleat__election_machine_written(&election->machine, election_now(election), &step->record);
+        return;
+    }
+    /* Another replica being faster is no news. */
+    if (rc != -EAGAIN && rc != -EEXIST) {
+        cleat_report(&election->reporter, election->log, CLEAT_LOG_WARN, "lease can't be written",
+                     cleat_log_text("lease", election->name), cleat_log_err(&err));
+    }
+    cleat__election_machine_failed(&election->machine, election_now(election));
+}
+
+/* True where the thread has to look again before the time has come. */
+static void election_wait(struct cleat_election *election, int64_t wait_ms)
+{
+    cleat_lock_take(&election->lock);
+    if (!election->stopping && !election->poked && wait_ms > 0)
+        (void)cleat_cond_wait_ms(&election->cond, &election->lock, wait_ms); /* looks again */
+    election->poked = false;
+    cleat_lock_release(&election->lock);
+}
+
+static bool election_stopping(struct cleat_election *election)
+{
+    cleat_lock_take(&election->lock);
+    bool stopping = election->stopping;
+    cleat_lock_release(&election->lock);
+    return stopping;
+}
+
+/* One step; false at the end. */
+static bool election_step(struct cleat_election *election)
+{
+    struct election_step step;
+    int64_t now_ms = election_now(election);
+    cleat__election_machine_next(&election->machine, now_ms, &step);
+    election_publish(election);
+    int64_t left_ms = step.until_boot_ms - now_ms;
+    int64_t deadline_mono_ms = cleat_clock_mono_ms(election->clock) + left_ms;
+    switch (step.action) {
+    case ELECTION_WAIT: election_wait(election, left_ms); break;
+    case ELECTION_READ: election_read(election, deadline_mono_ms); break;
+    case ELECTION_CREATE:
+    case ELECTION_UPDATE: election_write(election, &step, deadline_mono_ms); break;
+    case ELECTION_ENDED: break;
+    }
+    return step.action != ELECTION_ENDED;
+}
+
+static void *election_run(void *arg)
+{
+    struct cleat_election *election = arg;
+    bool told = false;
+    cleat_assert(election->magic == ELECTION_MAGIC);
+    do {
+        if (!told && election_stopping(election)) {
+            cleat__election_machine_stop(&election->machine, election_now(election),
+                                         !election->keep_on_stop);
+            told = true;
+        }
+    } while (election_step(election));
+    return NULL;
+}
+
+int cleat_election_start(struct cleat_election *election, struct cleat_err *err)
+{
+    cleat_assert(election->magic == ELECTION_MAGIC);
+    if (election->thread.running)
+        return cleat_err_set(err, -EALREADY, "leader election %s runs already", election->name);
+    cleat__election_machine_fini(&election->machine);
+    cleat__election_machine_init(&election->machine, &election->timing, election->identity,
+                                 election->clock);
+    election->stopping = false;
+    election->slow_paths_told = 0;
+    return cleat_thread_start(&election->thread, "elect", 0, election_run, election, err);
+}
+
+void cleat_election_stop(struct cleat_election *election)
+{
+    cleat_assert(election->magic == ELECTION_MAGIC);
+    cleat_lock_take(&election->lock);
+    election->stopping = true;
+    cleat_cond_broadcast(&election->cond);
+    cleat_lock_release(&election->lock);
+}
+
+void cleat__election_abandon(struct cleat_election *election)
+{
+    cleat_lock_take(&election->lock);
+    election->keep_on_stop = true; /* the thread reads it after it saw stopping, under the lock */
+    election->stopping = true;
+    cleat_cond_broadcast(&election->cond);
+    cleat_lock_release(&election->lock);
+}
+
+void cleat__election_poke(struct cleat_election *election)
+{
+    cleat_lock_take(&election->lock);
+    election->poked = true;
+    cleat_cond_broadcast(&election->cond);
+    cleat_lock_release(&election->lock);
+}
+
+void cleat_election_join(struct cleat_election *election)
+{
+    cleat_thread_join(&election->thread);
+}
+
+bool cleat_election_leading(const struct cleat_election *election)
+{
+    int64_t deadline_ms = atomic_load(&election->deadline_boot_ms);
+    return deadline_ms != 0 && election_now(election) < deadline_ms;
+}
+
+int64_t cleat_election_deadline_boot_ms(const struct cleat_election *election)
+{
+    return atomic_load(&election->deadline_boot_ms);
+}
+
+const char *cleat_election_identity(const struct cleat_election *election)
+{
+    return election->identity;
+}
+
+void cleat_election_holder(struct cleat_election *election, char ret[256])
+{
+    cleat_lock_take(&election->lock);
+    memcpy(ret, election->holder, sizeof(election->holder));
+    cleat_lock_release(&election->lock);
+}
