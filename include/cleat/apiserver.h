@@ -28,12 +28,18 @@ struct cleat_apiserver_options {
     bool no_gc;                      /* no garbage collector and no namespace controller */
 };
 
+/**
+ * Makes a server with an empty store and binds its port; it answers only after the start. @ret is
+ * new.
+ */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_new(const struct cleat_apiserver_options *options,
                                                       struct cleat_apiserver **ret, struct cleat_err *err);
+/** Starts the threads; the server answers when this returns. 0 or a negative errno. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_start(struct cleat_apiserver *server,
                                                         struct cleat_err *err);
 /** Ends all connections and threads. */
 CLEAT_EXPORT void cleat_apiserver_stop(struct cleat_apiserver *server);
+/** Stops it where it still runs and releases everything; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_apiserver *cleat_apiserver_free(struct cleat_apiserver *server);
 /** "https://127.0.0.1:<port>"; borrowed. */
 CLEAT_EXPORT const char *cleat_apiserver_url(const struct cleat_apiserver *server);

@@ -40,18 +40,21 @@ struct cleat_cache_options {
     bool http1;                      /* never HTTP/2 */
 };
 
+/** Makes a cache without feeds; no thread runs yet. @ret is new. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_cache_new(const struct cleat_cache_options *options,
                                                   struct cleat_cache **ret, struct cleat_err *err);
 /** Starts the threads; feeds added before start loading now. -EALREADY. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_cache_start(struct cleat_cache *cache, struct cleat_err *err);
 /** Asks the threads to end; returns at once. Readers go on reading what is there. */
 CLEAT_EXPORT void cleat_cache_stop(struct cleat_cache *cache);
+/** Waits for the end of the threads. Blocks; not on a thread of the cache. */
 CLEAT_EXPORT void cleat_cache_join(struct cleat_cache *cache);
 /** After join. Objects that are still held keep the pool alive. */
 CLEAT_EXPORT struct cleat_cache *cleat_cache_free(struct cleat_cache *cache);
 /** Waits until every feed that exists now is synced. 0, -ETIMEDOUT (the feeds are named), -ECANCELED. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_cache_wait_synced(struct cleat_cache *cache, int64_t timeout_ms,
                                                           struct cleat_err *err);
+/** The name from the options. Borrowed for the life of the cache. */
 CLEAT_EXPORT const char *cleat_cache_name(const struct cleat_cache *cache);
 
 /* ---- feeds ---- */
@@ -91,9 +94,16 @@ struct cleat_feed_status {
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_cache_feed(struct cleat_cache *cache,
                                                    const struct cleat_feed_options *options,
                                                    struct cleat_feed **ret, struct cleat_err *err);
+/**
+ * Drops a reference; the last one ends the watch and takes its entries. NULL is fine; returns
+ * NULL.
+ */
 CLEAT_EXPORT struct cleat_feed *cleat_feed_unref(struct cleat_feed *feed);
+/** The store that the feed fills. Borrowed while the caller holds @feed. */
 CLEAT_EXPORT struct cleat_store *cleat_feed_store(const struct cleat_feed *feed);
+/** Copies how the feed is doing to @ret. Any thread. */
 CLEAT_EXPORT void cleat_feed_status(const struct cleat_feed *feed, struct cleat_feed_status *ret);
+/** True once the initial list is complete in the store. Any thread. */
 CLEAT_EXPORT bool cleat_feed_synced(const struct cleat_feed *feed);
 /** 0, -ETIMEDOUT, -EACCES (forbidden), -ENOENT (no such resource), -ECANCELED. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_feed_wait_synced(struct cleat_feed *feed, int64_t timeout_ms,
@@ -130,11 +140,13 @@ CLEAT_EXPORT int cleat_store_each(struct cleat_store *store, const struct cleat_
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_store_list(struct cleat_store *store,
                                                    const struct cleat_store_query *query,
                                                    struct cleat_object ***ret, size_t *ret_count);
+/** Drops the references of a list and its memory; NULL is fine. */
 CLEAT_EXPORT void cleat_store_list_free(struct cleat_object **objects, size_t count);
 /** How many match, without making objects. */
 CLEAT_EXPORT size_t cleat_store_count(struct cleat_store *store, const struct cleat_store_query *query);
 /** True where all feeds of the kind are synced and not stale. */
 CLEAT_EXPORT bool cleat_store_synced(const struct cleat_store *store);
+/** The resource of the store's kind. Borrowed for the life of the store. */
 CLEAT_EXPORT const struct cleat_resource *cleat_store_resource(const struct cleat_store *store);
 /** Memory of the entries and indexes, and the pool's as a whole, in bytes. */
 CLEAT_EXPORT void cleat_store_bytes(const struct cleat_store *store, size_t *ret_entries, size_t *ret_pool);

@@ -50,13 +50,16 @@ struct cleat_client_options {
     void *warning_arg;
 };
 
+/** Makes a client of one server; connects on the first call. @ret is new. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_new(const struct cleat_client_options *options,
                                                    struct cleat_client **ret, struct cleat_err *err);
 /** Another client on the same connections and credentials with a fence of its own. @ret is new. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_fenced(struct cleat_client *client,
                                                       int (*fence)(void *, bool, struct cleat_err *),
                                                       void *arg, struct cleat_client **ret);
+/** Takes a reference; returns @client. Any thread. */
 CLEAT_EXPORT struct cleat_client *cleat_client_ref(struct cleat_client *client);
+/** Drops a reference; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_client *cleat_client_unref(struct cleat_client *client);
 /** The server's URL; borrowed. */
 CLEAT_EXPORT const char *cleat_client_server(const struct cleat_client *client);
@@ -93,15 +96,21 @@ struct cleat_client_call {
 enum cleat_patch_type { CLEAT_PATCH_JSON, CLEAT_PATCH_MERGE, CLEAT_PATCH_STRATEGIC, CLEAT_PATCH_APPLY };
 
 /* @call may be NULL. @ret is new; where it may be NULL the answer is dropped. */
+/** Reads one object from the server. -ENOENT where it isn't there. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_get(struct cleat_client *client,
                                                    const struct cleat_client_target *target,
                                                    const struct cleat_client_call *call,
                                                    struct cleat_object **ret, struct cleat_err *err);
+/** Creates @body. -EEXIST where the name is taken. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_create(struct cleat_client *client,
                                                       const struct cleat_client_target *target,
                                                       struct cleat_value body,
                                                       const struct cleat_client_call *call,
                                                       struct cleat_object **ret, struct cleat_err *err);
+/**
+ * Replaces the object by @body; its resourceVersion, where it has one, is the precondition.
+ * -EAGAIN on a conflict.
+ */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_update(struct cleat_client *client,
                                                       const struct cleat_client_target *target,
                                                       struct cleat_value body,
@@ -115,6 +124,7 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_update_draft(struct cleat_client 
                                                             const struct cleat_client_call *call,
                                                             struct cleat_object **ret,
                                                             struct cleat_err *err);
+/** Changes the object by @body, a patch of @type. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_patch(struct cleat_client *client,
                                                      const struct cleat_client_target *target,
                                                      enum cleat_patch_type type, struct cleat_str body,
@@ -125,6 +135,7 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_delete(struct cleat_client *clien
                                                       const struct cleat_client_target *target,
                                                       const struct cleat_client_call *call,
                                                       struct cleat_object **ret, struct cleat_err *err);
+/** Deletes every object that the target's namespace and the call's selectors name. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_delete_collection(struct cleat_client *client,
                                                                  const struct cleat_client_target *target,
                                                                  const struct cleat_client_call *call,

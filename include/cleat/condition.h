@@ -30,6 +30,7 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_condition_set(struct cleat_draft *draft,
                                                       const struct cleat_condition *condition,
                                                       const struct cleat_clock *clock,
                                                       struct cleat_err *err);
+/** Removes the condition of that type; nothing happens where there is none. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_condition_remove(struct cleat_draft *draft,
                                                          const char *type, struct cleat_err *err);
 

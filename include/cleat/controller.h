@@ -61,6 +61,7 @@ typedef void (*cleat_reconcile_batch_fn)(void *arg, const struct cleat_context *
 
 /** Adds keys to the controller's queue from a mapping function. */
 struct cleat_enqueue;
+/** Adds the key of one object to the queue. Both strings are copied. */
 CLEAT_EXPORT void cleat_enqueue_key(struct cleat_enqueue *enqueue, struct cleat_str namespace_,
                                     struct cleat_str name);
 /** Maps one object (old and new are both given, one after the other) to keys. Must not block. */

@@ -20,9 +20,11 @@ enum cleat_discovery_outcome {
     CLEAT_DISCOVERY_AMBIGUOUS,   /* a kind without a group is in several: the candidates are in err */
 };
 
+/** An empty discovery cache, filled on the first question. @ret is new. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_discovery_new(struct cleat_client *client,
                                                       const struct cleat_clock *clock,
                                                       struct cleat_discovery **ret);
+/** Releases the cache; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_discovery *cleat_discovery_free(struct cleat_discovery *discovery);
 /** The resource of @gvk (an empty version: the group's preferred one). 0, UNKNOWN, negative. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_discovery_kind(struct cleat_discovery *discovery,

@@ -27,9 +27,11 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_document_copy(struct cleat_value value, 
 /** Formats JSON (as printf; the format's result is parsed): for tests and short bodies. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_document_format(struct cleat_document **ret, struct cleat_err *err,
                                                         const char *format, ...) CLEAT_PRINTF(3, 4);
+/** Takes a reference; returns @document. Any thread. */
 CLEAT_EXPORT struct cleat_document *cleat_document_ref(struct cleat_document *document);
 /** Drops a reference; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_document *cleat_document_unref(struct cleat_document *document);
+/** The root value. Borrowed while the caller holds @document. */
 CLEAT_EXPORT struct cleat_value cleat_document_root(const struct cleat_document *document);
 /** Bytes of memory that the document holds. */
 CLEAT_EXPORT size_t cleat_document_bytes(const struct cleat_document *document);

@@ -50,6 +50,7 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_gvk_make(struct cleat_gvk *ret, const ch
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_gvk_parse(struct cleat_gvk *ret,
                                                   struct cleat_str api_version,
                                                   struct cleat_str kind, struct cleat_err *err);
+/** True where group, version and kind are the same. */
 CLEAT_EXPORT bool cleat_gvk_equal(const struct cleat_gvk *a, const struct cleat_gvk *b);
 /** Group and kind only. */
 CLEAT_EXPORT bool cleat_gvk_same_kind(const struct cleat_gvk *a, const struct cleat_gvk *b);

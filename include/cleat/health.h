@@ -17,7 +17,9 @@ struct cleat_health;
 /** 0 is healthy; negative: @err says why. */
 typedef int (*cleat_health_fn)(void *arg, struct cleat_err *err);
 
+/** A registry without checks. @ret is new. 0 or -ENOMEM. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_health_new(struct cleat_health **ret);
+/** Releases the registry; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_health *cleat_health_free(struct cleat_health *health);
 /**
  * Adds check @name (copied) or replaces the one of that name; @in_sum false: asked only by its own path, never
@@ -25,6 +27,7 @@ CLEAT_EXPORT struct cleat_health *cleat_health_free(struct cleat_health *health)
  */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_health_add(struct cleat_health *health, const char *name,
                                                    bool in_sum, cleat_health_fn fn, void *arg);
+/** Removes check @name; nothing happens where there is none. */
 CLEAT_EXPORT void cleat_health_remove(struct cleat_health *health, const char *name);
 /**
  * Answers GET <root>[/<check>][?verbose][&exclude=a]: @subpath is what follows the root ("" or "/name"). Returns the HTTP

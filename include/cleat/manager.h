@@ -101,18 +101,27 @@ CLEAT_EXPORT void cleat_manager_fail(struct cleat_manager *manager, const struct
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_manager_wait_started(struct cleat_manager *manager,
                                                              int64_t timeout_ms);
 /* Parts, borrowed for the manager's life. */
+/** The client that reads and writes regardless of leadership. */
 CLEAT_EXPORT struct cleat_client *cleat_manager_client(struct cleat_manager *manager);
 /** The client whose writes are refused when not leading: what elected work must use. */
 CLEAT_EXPORT struct cleat_client *cleat_manager_fenced_client(struct cleat_manager *manager);
+/** The one cache that all controllers and webhooks share. */
 CLEAT_EXPORT struct cleat_cache *cleat_manager_cache(struct cleat_manager *manager);
+/** The discovery cache of the same server. */
 CLEAT_EXPORT struct cleat_discovery *cleat_manager_discovery(struct cleat_manager *manager);
+/** The registry that every part counts into; add your own families to it. */
 CLEAT_EXPORT struct cleat_metrics *cleat_manager_metrics(struct cleat_manager *manager);
+/** The log from the options; may be NULL, which drops everything. */
 CLEAT_EXPORT struct cleat_log *cleat_manager_log(struct cleat_manager *manager);
+/** The clock from the options. */
 CLEAT_EXPORT const struct cleat_clock *cleat_manager_clock(struct cleat_manager *manager);
+/** The pool for work that would hold up a reconciler. */
 CLEAT_EXPORT struct cleat_jobs *cleat_manager_jobs(struct cleat_manager *manager);
+/** Writes Kubernetes Events. */
 CLEAT_EXPORT struct cleat_recorder *cleat_manager_recorder(struct cleat_manager *manager);
 /** Checks of /healthz and /readyz; the manager adds its own ("caches", "leader"). */
 CLEAT_EXPORT struct cleat_health *cleat_manager_healthz(struct cleat_manager *manager);
+/** The checks behind /readyz, of which the sum says ready. */
 CLEAT_EXPORT struct cleat_health *cleat_manager_readyz(struct cleat_manager *manager);
 /** True while this replica leads, or where nobody is elected. Any thread. */
 CLEAT_EXPORT bool cleat_manager_leading(const struct cleat_manager *manager);

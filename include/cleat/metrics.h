@@ -32,7 +32,9 @@ struct cleat_metric_options {
     size_t series_max; /* 0: 1000 */
 };
 
+/** An empty registry. @ret is new. 0 or -ENOMEM. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_metrics_new(struct cleat_metrics **ret);
+/** Releases the registry with all families and series; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_metrics *cleat_metrics_free(struct cleat_metrics *metrics);
 /**
  * Adds a family, or returns the one of that name where type and labels are the same (-EEXIST where not).
@@ -46,9 +48,13 @@ CLEAT_EXPORT struct cleat_series *cleat_metric_series(struct cleat_metric *metri
                                                       const char *const *values);
 /** Removes a series, as of a controller that ended. */
 CLEAT_EXPORT void cleat_metric_remove(struct cleat_metric *metric, const char *const *values);
+/** Adds to a counter (@amount ≥ 0) or a gauge. NULL does nothing. Any thread. */
 CLEAT_EXPORT void cleat_series_add(struct cleat_series *series, double amount);
+/** Sets a gauge. NULL does nothing. Any thread. */
 CLEAT_EXPORT void cleat_series_set(struct cleat_series *series, double value);
+/** Counts one value into a histogram. NULL does nothing. Any thread. */
 CLEAT_EXPORT void cleat_series_observe(struct cleat_series *series, double value);
+/** The value of a counter or gauge, the sum of a histogram, 0 of NULL. */
 CLEAT_EXPORT double cleat_series_value(const struct cleat_series *series);
 /** Called before each writing, to set gauges that are read rather than counted. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_metrics_collect(struct cleat_metrics *metrics,

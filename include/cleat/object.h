@@ -18,6 +18,7 @@ CLEAT_BEGIN
 
 struct cleat_object;
 
+/** Takes a reference; returns @object. Any thread. */
 CLEAT_EXPORT struct cleat_object *cleat_object_ref(struct cleat_object *object);
 /** Drops a reference; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_object *cleat_object_unref(struct cleat_object *object);
@@ -37,15 +38,23 @@ CLEAT_EXPORT struct cleat_value cleat_object_find(const struct cleat_object *obj
                                                   const char *path);
 
 /* All borrowed until the object's unref; NUL-terminated; "" where there is none. */
+/** apiVersion, as "apps/v1". */
 CLEAT_EXPORT struct cleat_str cleat_object_api_version(const struct cleat_object *object);
+/** The kind, as "Deployment". */
 CLEAT_EXPORT struct cleat_str cleat_object_kind(const struct cleat_object *object);
+/** metadata.namespace; "" for cluster-scoped objects. */
 CLEAT_EXPORT struct cleat_str cleat_object_namespace(const struct cleat_object *object);
+/** metadata.name. */
 CLEAT_EXPORT struct cleat_str cleat_object_name(const struct cleat_object *object);
+/** metadata.uid. */
 CLEAT_EXPORT struct cleat_str cleat_object_uid(const struct cleat_object *object);
+/** metadata.resourceVersion; opaque, compared only for equality. */
 CLEAT_EXPORT struct cleat_str cleat_object_resource_version(const struct cleat_object *object);
 /** metadata.generation, or 0. */
 CLEAT_EXPORT int64_t cleat_object_generation(const struct cleat_object *object);
+/** metadata.labels, or an absent value. Borrowed while the caller holds @object. */
 CLEAT_EXPORT struct cleat_value cleat_object_labels(const struct cleat_object *object);
+/** metadata.annotations, or an absent value. Borrowed while the caller holds @object. */
 CLEAT_EXPORT struct cleat_value cleat_object_annotations(const struct cleat_object *object);
 /** True where metadata.deletionTimestamp is set. */
 CLEAT_EXPORT bool cleat_object_deleting(const struct cleat_object *object);

@@ -18,13 +18,16 @@ struct cleat_quantity {
     enum { CLEAT_QUANTITY_DECIMAL, CLEAT_QUANTITY_BINARY, CLEAT_QUANTITY_EXPONENT } format;
 };
 
+/** Reads a quantity. 0, or -EINVAL for a text that isn't one. Source: API reference, Quantity. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_quantity_parse(struct cleat_str text,
                                                        struct cleat_quantity *ret,
                                                        struct cleat_err *err);
+/** By value, as memcmp: "1000m" equals "1". */
 CLEAT_EXPORT int cleat_quantity_compare(const struct cleat_quantity *a,
                                         const struct cleat_quantity *b);
 /** Writes the canonical form with its NUL. */
 CLEAT_EXPORT const char *cleat_quantity_write(const struct cleat_quantity *quantity, char text[64]);
+/** Adds @term to @sum, which keeps its format; capped at the greatest value. */
 CLEAT_EXPORT void cleat_quantity_add(struct cleat_quantity *sum, const struct cleat_quantity *term);
 
 CLEAT_END

@@ -41,11 +41,13 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_server_new(const struct cleat_server_opt
                                                    struct cleat_server **ret, struct cleat_err *err);
 /** The certificate for handshakes from now on (a reference is taken); existing connections go on. Any thread. */
 CLEAT_EXPORT void cleat_server_set_bundle(struct cleat_server *server, struct cleat_bundle *bundle);
+/** Starts to serve what was bound. 0 or a negative errno. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_server_start(struct cleat_server *server, struct cleat_err *err);
 /** Quiesces: no new connections, answers with Connection: close. Returns at once. */
 CLEAT_EXPORT void cleat_server_stop(struct cleat_server *server);
 /** Waits until nothing is in flight, at most @timeout_ms, then closes everything. 0 or -ETIMEDOUT. */
 CLEAT_EXPORT int cleat_server_join(struct cleat_server *server, int64_t timeout_ms);
+/** Releases it after join, or where it never started; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_server *cleat_server_free(struct cleat_server *server);
 /** The port that it is bound to. */
 CLEAT_EXPORT uint16_t cleat_server_port(const struct cleat_server *server);

@@ -50,6 +50,7 @@ struct cleat_scratch {
     char bytes[160];
 };
 
+/** The type of a value; ABSENT for CLEAT_VALUE_NONE. */
 CLEAT_EXPORT enum cleat_value_type cleat_value_type(struct cleat_value value);
 /** Static text: "absent", "not kept", "null", "boolean", "number", "string", "array", "object". */
 CLEAT_EXPORT const char *cleat_value_type_name(enum cleat_value_type type);
@@ -62,6 +63,7 @@ CLEAT_EXPORT size_t cleat_value_count(struct cleat_value value);
 CLEAT_EXPORT struct cleat_value cleat_value_at(struct cleat_value array, size_t index);
 /** Member @key of an object; absent when there is none or no object. NOT_KEPT stays NOT_KEPT below it. */
 CLEAT_EXPORT struct cleat_value cleat_value_get(struct cleat_value object, const char *key);
+/** The same for a key that may hold NUL or has no terminator. */
 CLEAT_EXPORT struct cleat_value cleat_value_get_str(struct cleat_value object, struct cleat_str key);
 /** Member @index of an object in the heap's own order. @ret_key (may be NULL) is borrowed as the value is. */
 CLEAT_EXPORT struct cleat_value cleat_value_member(struct cleat_value object, size_t index,
@@ -88,6 +90,7 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_value_str(struct cleat_value value,
 CLEAT_EXPORT struct cleat_str cleat_value_text(struct cleat_value value, struct cleat_scratch *scratch);
 /** True where the value is the string @text. */
 CLEAT_EXPORT bool cleat_value_is(struct cleat_value value, const char *text);
+/** The same for a text that may hold NUL. */
 CLEAT_EXPORT bool cleat_value_is_str(struct cleat_value value, struct cleat_str text);
 /** True where the value is the boolean true. */
 CLEAT_EXPORT bool cleat_value_is_true(struct cleat_value value);

@@ -57,6 +57,7 @@ struct cleat_review {
 /** What a handler decides; zeroed before the call, so that doing nothing is a fault, not an "allowed". */
 struct cleat_verdict;
 
+/** Allows the request. */
 CLEAT_EXPORT void cleat_verdict_allow(struct cleat_verdict *verdict);
 /** Denies with HTTP @code (0: 403) and @reason (NULL: from the code). The message is copied and cut at 4 KiB. */
 CLEAT_EXPORT void cleat_verdict_deny(struct cleat_verdict *verdict, int code, const char *reason,
@@ -104,8 +105,10 @@ struct cleat_webhooks_options {
     int64_t timeout_ms;          /* where the request has no timeout= : 10,000 */
 };
 
+/** A registry without paths. @ret is new. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_webhooks_new(const struct cleat_webhooks_options *options,
                                                      struct cleat_webhooks **ret, struct cleat_err *err);
+/** Releases it; no request may be in it any more. NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_webhooks *cleat_webhooks_free(struct cleat_webhooks *webhooks);
 /** -EEXIST for a path that is taken, -EINVAL for one that isn't segments of letters, digits, - and _. Any time. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_webhooks_add(struct cleat_webhooks *webhooks,
@@ -125,6 +128,7 @@ struct cleat_webhook_route {
     bool found;
     bool blocking;
 };
+/** What is registered at @path. Any thread. */
 CLEAT_EXPORT struct cleat_webhook_route cleat_webhooks_route(struct cleat_webhooks *webhooks,
                                                              const char *path);
 /**
