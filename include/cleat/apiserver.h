@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The embedded API server: a Kubernetes API in memory, ready in milliseconds, for tests and demonstrations. A
- * revisioned log makes watch, resume, compaction and 410 real. Listens on loopback only, with TLS and tokens.
+ * The embedded API server: a Kubernetes API in memory, ready in milliseconds, for tests and
+ * demonstrations. A revisioned log makes watch, resume, compaction and 410 real. Listens on
+ * loopback only, with TLS and tokens.
  */
 #ifndef CLEAT_APISERVER_H
 #define CLEAT_APISERVER_H
@@ -20,12 +21,13 @@ struct cleat_apiserver_options {
     const char *listen;              /* NULL: "127.0.0.1:0"; loopback addresses only */
     const struct cleat_clock *clock; /* NULL: the system's */
     struct cleat_log *log;
-    bool rbac;                       /* evaluate RBAC for every request */
-    bool plain_http;                 /* no TLS: for looking at the wire and behind a TLS proxy in tests */
-    const char *token_file;          /* Kubernetes' CSV: token,user,uid,"group1,group2"; NULL: only the built-in admin */
-    size_t history_max;              /* events kept for resuming; 0: 100,000 */
-    bool no_watch_list;              /* answer streaming lists as servers before 1.32 do */
-    bool no_gc;                      /* no garbage collector and no namespace controller */
+    bool rbac;              /* evaluate RBAC for every request */
+    bool plain_http;        /* no TLS: for looking at the wire and behind a TLS proxy in tests */
+    const char *token_file; /* Kubernetes' CSV: token,user,uid,"group1,group2"; NULL: only the
+                               built-in admin */
+    size_t history_max;     /* events kept for resuming; 0: 100,000 */
+    bool no_watch_list;     /* answer streaming lists as servers before 1.32 do */
+    bool no_gc;             /* no garbage collector and no namespace controller */
 };
 
 /**
@@ -33,7 +35,8 @@ struct cleat_apiserver_options {
  * new.
  */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_new(const struct cleat_apiserver_options *options,
-                                                      struct cleat_apiserver **ret, struct cleat_err *err);
+                                                      struct cleat_apiserver **ret,
+                                                      struct cleat_err *err);
 /** Starts the threads; the server answers when this returns. 0 or a negative errno. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_start(struct cleat_apiserver *server,
                                                         struct cleat_err *err);
@@ -43,34 +46,39 @@ CLEAT_EXPORT void cleat_apiserver_stop(struct cleat_apiserver *server);
 CLEAT_EXPORT struct cleat_apiserver *cleat_apiserver_free(struct cleat_apiserver *server);
 /** "https://127.0.0.1:<port>"; borrowed. */
 CLEAT_EXPORT const char *cleat_apiserver_url(const struct cleat_apiserver *server);
-/** A config for user @user of groups @groups (NULL-terminated; NULL: system:masters), with a token of its own. */
+/** A config for user @user of groups @groups (NULL-terminated; NULL: system:masters), with a token
+ * of its own. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_kubeconfig(struct cleat_apiserver *server,
-                                                             const char *user, const char *const *groups,
+                                                             const char *user,
+                                                             const char *const *groups,
                                                              struct cleat_kubeconfig **ret,
                                                              struct cleat_err *err);
 /** The same as a kubeconfig file's text, for kubectl. New; cleat_free. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_kubeconfig_text(struct cleat_apiserver *server,
                                                                   const char *user,
-                                                                  const char *const *groups, char **ret,
+                                                                  const char *const *groups,
+                                                                  char **ret,
                                                                   struct cleat_err *err);
 /** Stores an object without admission (create or replace), for fixtures. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_put(struct cleat_apiserver *server,
-                                                      struct cleat_value object, struct cleat_err *err);
+                                                      struct cleat_value object,
+                                                      struct cleat_err *err);
 /** Drops the history up to now: a resume from before answers 410. */
 CLEAT_EXPORT void cleat_apiserver_compact(struct cleat_apiserver *server);
 
 /** Faults on cue; rules are tried in the order of adding. */
 struct cleat_fault {
-    const char *method;       /* NULL: any */
-    const char *path;         /* prefix of the path; NULL: any */
-    const char *query;        /* part of the query, as "watch=true"; NULL: any */
-    int status;               /* answer this code instead (429 with Retry-After: 1; 410, 409, 500 with a Status) */
-    int64_t delay_ms;         /* wait first */
-    int64_t cut_after_bytes;  /* > 0: cut the connection after so many bytes of body */
-    bool freeze;              /* send headers (and initial bytes up to cut_after_bytes), then nothing */
-    bool drop;                /* close without an answer */
-    unsigned skip;            /* let so many matching requests pass first */
-    unsigned times;           /* then act so often; 0: for ever */
+    const char *method; /* NULL: any */
+    const char *path;   /* prefix of the path; NULL: any */
+    const char *query;  /* part of the query, as "watch=true"; NULL: any */
+    int status; /* answer this code instead (429 with Retry-After: 1; 410, 409, 500 with a Status)
+                 */
+    int64_t delay_ms;        /* wait first */
+    int64_t cut_after_bytes; /* > 0: cut the connection after so many bytes of body */
+    bool freeze;    /* send headers (and initial bytes up to cut_after_bytes), then nothing */
+    bool drop;      /* close without an answer */
+    unsigned skip;  /* let so many matching requests pass first */
+    unsigned times; /* then act so often; 0: for ever */
 };
 /** Adds a rule (copied); its id (> 0) or negative. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_fault(struct cleat_apiserver *server,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A counted TLS bundle: certificate chain, key and CA as PEM bytes. The seam between who makes certificates and who
- * serves them. Frozen; any thread.
+ * A counted TLS bundle: certificate chain, key and CA as PEM bytes. The seam between who makes
+ * certificates and who serves them. Frozen; any thread.
  */
 #ifndef CLEAT_BUNDLE_H
 #define CLEAT_BUNDLE_H
@@ -15,9 +15,12 @@ CLEAT_BEGIN
 
 struct cleat_bundle;
 
-/** Copies and checks: key and leaf match, the chain parses. -EINVAL. @ca_pem may be empty. @ret is new. */
-CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_bundle_new(struct cleat_str cert_pem, struct cleat_str key_pem,
-                                                   struct cleat_str ca_pem, struct cleat_bundle **ret,
+/** Copies and checks: key and leaf match, the chain parses. -EINVAL. @ca_pem may be empty. @ret is
+ * new. */
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_bundle_new(struct cleat_str cert_pem,
+                                                   struct cleat_str key_pem,
+                                                   struct cleat_str ca_pem,
+                                                   struct cleat_bundle **ret,
                                                    struct cleat_err *err);
 /** Takes a reference; returns @bundle. Any thread. */
 CLEAT_EXPORT struct cleat_bundle *cleat_bundle_ref(struct cleat_bundle *bundle);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which kinds the API server serves: aggregated discovery, with the older per-group form as fallback, cached,
- * loaded on the first question and again on a miss (at most once in ten seconds). Any thread; blocks.
+ * Which kinds the API server serves: aggregated discovery, with the older per-group form as
+ * fallback, cached, loaded on the first question and again on a miss (at most once in ten seconds).
+ * Any thread; blocks.
  */
 #ifndef CLEAT_DISCOVERY_H
 #define CLEAT_DISCOVERY_H
@@ -17,7 +18,7 @@ struct cleat_discovery;
 /** Outcomes. */
 enum cleat_discovery_outcome {
     CLEAT_DISCOVERY_UNKNOWN = 1, /* no such kind is served */
-    CLEAT_DISCOVERY_AMBIGUOUS,   /* a kind without a group is in several: the candidates are in err */
+    CLEAT_DISCOVERY_AMBIGUOUS, /* a kind without a group is in several: the candidates are in err */
 };
 
 /** An empty discovery cache, filled on the first question. @ret is new. */

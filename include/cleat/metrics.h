@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Metrics in Prometheus' text format (version 0.0.4). A registry holds families, a family series by label
- * values, bounded in number: what is beyond the bound is counted under the label value "other". Updating a
- * series is an atomic add and may be done on any thread; nothing is global.
+ * Metrics in Prometheus' text format (version 0.0.4). A registry holds families, a family series by
+ * label values, bounded in number: what is beyond the bound is counted under the label value
+ * "other". Updating a series is an atomic add and may be done on any thread; nothing is global.
  */
 #ifndef CLEAT_METRICS_H
 #define CLEAT_METRICS_H
@@ -15,8 +15,8 @@
 CLEAT_BEGIN
 
 struct cleat_metrics;
-struct cleat_metric;  /* a family */
-struct cleat_series;  /* one combination of label values */
+struct cleat_metric; /* a family */
+struct cleat_series; /* one combination of label values */
 
 enum cleat_metric_type { CLEAT_METRIC_COUNTER, CLEAT_METRIC_GAUGE, CLEAT_METRIC_HISTOGRAM };
 
@@ -27,7 +27,7 @@ struct cleat_metric_options {
     const char *name; /* Prometheus' syntax; all strings are copied */
     const char *help;
     const char *labels[CLEAT_METRIC_LABELS_MAX + 1]; /* names, NULL-terminated */
-    const double *buckets;                           /* histogram: upper bounds, rising, without +Inf */
+    const double *buckets; /* histogram: upper bounds, rising, without +Inf */
     size_t bucket_count;
     size_t series_max; /* 0: 1000 */
 };
@@ -37,13 +37,17 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_metrics_new(struct cleat_metrics **ret);
 /** Releases the registry with all families and series; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_metrics *cleat_metrics_free(struct cleat_metrics *metrics);
 /**
- * Adds a family, or returns the one of that name where type and labels are the same (-EEXIST where not).
- * @ret is borrowed for the registry's life. A NULL registry gives a NULL family, whose updates do nothing.
+ * Adds a family, or returns the one of that name where type and labels are the same (-EEXIST where
+ * not).
+ * @ret is borrowed for the registry's life. A NULL registry gives a NULL family, whose updates do
+ * nothing.
  */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_metrics_family(struct cleat_metrics *metrics,
                                                        const struct cleat_metric_options *options,
-                                                       struct cleat_metric **ret, struct cleat_err *err);
-/** The series with those label values (as many as labels), made where it's new. Borrowed; NULL only for NULL. */
+                                                       struct cleat_metric **ret,
+                                                       struct cleat_err *err);
+/** The series with those label values (as many as labels), made where it's new. Borrowed; NULL only
+ * for NULL. */
 CLEAT_EXPORT struct cleat_series *cleat_metric_series(struct cleat_metric *metric,
                                                       const char *const *values);
 /** Removes a series, as of a controller that ended. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Predicates decide which events reach a controller. Small values that may be static; combinators borrow their
- * parts. They run on the events thread and must not block.
+ * Predicates decide which events reach a controller. Small values that may be static; combinators
+ * borrow their parts. They run on the events thread and must not block.
  */
 #ifndef CLEAT_PREDICATE_H
 #define CLEAT_PREDICATE_H
@@ -37,7 +37,8 @@ CLEAT_EXPORT struct cleat_predicate cleat_predicate_and(const struct cleat_predi
 CLEAT_EXPORT struct cleat_predicate cleat_predicate_or(const struct cleat_predicate *const *parts);
 /** Passes where the one predicate in @part (NULL-terminated, borrowed for ever) does not. */
 CLEAT_EXPORT struct cleat_predicate cleat_predicate_not(const struct cleat_predicate *const *part);
-/** Passes where the new or the old object's labels match, so that an object that stops matching is seen once more. */
+/** Passes where the new or the old object's labels match, so that an object that stops matching is
+ * seen once more. */
 CLEAT_EXPORT struct cleat_predicate cleat_predicate_selector(const struct cleat_selector *selector);
 
 CLEAT_END

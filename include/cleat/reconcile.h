@@ -22,18 +22,21 @@ enum cleat_apply_outcome {
 typedef int (*cleat_mutate_fn)(void *arg, struct cleat_draft *draft, struct cleat_err *err);
 
 /**
- * Reads the object live, lets @mutate change it, creates or updates it only where it differs (J5). Updates carry the
- * resourceVersion. Outcome or negative; @ret (may be NULL) is new.
+ * Reads the object live, lets @mutate change it, creates or updates it only where it differs (J5).
+ * Updates carry the resourceVersion. Outcome or negative; @ret (may be NULL) is new.
  */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_create_or_update(const struct cleat_context *context,
                                                          const struct cleat_client_target *target,
                                                          cleat_mutate_fn mutate, void *arg,
-                                                         struct cleat_object **ret, struct cleat_err *err);
-/** Writes the status subresource where @draft differs from @object in status: a merge patch with resourceVersion. */
+                                                         struct cleat_object **ret,
+                                                         struct cleat_err *err);
+/** Writes the status subresource where @draft differs from @object in status: a merge patch with
+ * resourceVersion. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_update_status(const struct cleat_context *context,
                                                       const struct cleat_client_target *target,
                                                       const struct cleat_object *object,
-                                                      struct cleat_draft *draft, struct cleat_err *err);
+                                                      struct cleat_draft *draft,
+                                                      struct cleat_err *err);
 
 struct cleat_finalizer {
     const char *key;
@@ -42,14 +45,15 @@ struct cleat_finalizer {
     void *arg;
 };
 /**
- * Alive: adds the missing keys; being deleted: runs each key that is there and drops it where that succeeded (J8), in
- * the order of the table. 0: nothing to do, go on; 1: written, wait for the event; negative.
+ * Alive: adds the missing keys; being deleted: runs each key that is there and drops it where that
+ * succeeded (J8), in the order of the table. 0: nothing to do, go on; 1: written, wait for the
+ * event; negative.
  */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_finalize(const struct cleat_context *context,
                                                  const struct cleat_client_target *target,
                                                  struct cleat_object *object,
-                                                 const struct cleat_finalizer *finalizers, size_t count,
-                                                 struct cleat_err *err);
+                                                 const struct cleat_finalizer *finalizers,
+                                                 size_t count, struct cleat_err *err);
 
 CLEAT_END
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON values, frozen: read-only, passed by value, the same whether they live in a pool (the cache) or in
- * an arena (a document). A value is valid for as long as the counted thing that it was read from (object,
- * document, draft) is held. Any thread may read; nothing blocks, nothing allocates.
+ * JSON values, frozen: read-only, passed by value, the same whether they live in a pool (the cache)
+ * or in an arena (a document). A value is valid for as long as the counted thing that it was read
+ * from (object, document, draft) is held. Any thread may read; nothing blocks, nothing allocates.
  *
  *   bytes ─► parser ─► heap (pool | arena) ─► struct cleat_value ─► getters, path, diff, writer
  */
@@ -61,11 +61,14 @@ CLEAT_EXPORT bool cleat_value_is_present(struct cleat_value value);
 CLEAT_EXPORT size_t cleat_value_count(struct cleat_value value);
 /** Element @index of an array; absent when out of range or no array. */
 CLEAT_EXPORT struct cleat_value cleat_value_at(struct cleat_value array, size_t index);
-/** Member @key of an object; absent when there is none or no object. NOT_KEPT stays NOT_KEPT below it. */
+/** Member @key of an object; absent when there is none or no object. NOT_KEPT stays NOT_KEPT below
+ * it. */
 CLEAT_EXPORT struct cleat_value cleat_value_get(struct cleat_value object, const char *key);
 /** The same for a key that may hold NUL or has no terminator. */
-CLEAT_EXPORT struct cleat_value cleat_value_get_str(struct cleat_value object, struct cleat_str key);
-/** Member @index of an object in the heap's own order. @ret_key (may be NULL) is borrowed as the value is. */
+CLEAT_EXPORT struct cleat_value cleat_value_get_str(struct cleat_value object,
+                                                    struct cleat_str key);
+/** Member @index of an object in the heap's own order. @ret_key (may be NULL) is borrowed as the
+ * value is. */
 CLEAT_EXPORT struct cleat_value cleat_value_member(struct cleat_value object, size_t index,
                                                    struct cleat_str *ret_key);
 
@@ -80,14 +83,15 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_value_number(struct cleat_value value,
                                                      struct cleat_scratch *scratch,
                                                      struct cleat_str *ret);
 /**
- * Reads a string. @ret is NUL-terminated beyond its length and lives in the heap or in @scratch: until the
- * scratch is used again or the value's holder goes.
+ * Reads a string. @ret is NUL-terminated beyond its length and lives in the heap or in @scratch:
+ * until the scratch is used again or the value's holder goes.
  */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_value_str(struct cleat_value value,
                                                   struct cleat_scratch *scratch,
                                                   struct cleat_str *ret);
 /** The string, or the empty string where the value isn't one. */
-CLEAT_EXPORT struct cleat_str cleat_value_text(struct cleat_value value, struct cleat_scratch *scratch);
+CLEAT_EXPORT struct cleat_str cleat_value_text(struct cleat_value value,
+                                               struct cleat_scratch *scratch);
 /** True where the value is the string @text. */
 CLEAT_EXPORT bool cleat_value_is(struct cleat_value value, const char *text);
 /** The same for a text that may hold NUL. */
@@ -98,8 +102,8 @@ CLEAT_EXPORT bool cleat_value_is_true(struct cleat_value value);
 CLEAT_EXPORT int64_t cleat_value_int_or(struct cleat_value value, int64_t fallback);
 
 /**
- * Deep equality: numbers by value (1 and 1.0 are equal), objects without regard to order, NOT_KEPT equal
- * only to NOT_KEPT. O(1) within one pool, O(what differs) where subtrees are shared.
+ * Deep equality: numbers by value (1 and 1.0 are equal), objects without regard to order, NOT_KEPT
+ * equal only to NOT_KEPT. O(1) within one pool, O(what differs) where subtrees are shared.
  */
 CLEAT_EXPORT bool cleat_value_equal(struct cleat_value a, struct cleat_value b);
 /** True where both are the very same node: equality in O(1), with false negatives across heaps. */
