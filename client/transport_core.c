@@ -5,11 +5,12 @@
 #include "client/transport_curl.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/thread.h"
+#include "base/thread.h"
 
 #define TRANSPORT_MAGIC 0x7a4e5901u
 #define TRANSPORT_TIMEOUT_MS 30000
