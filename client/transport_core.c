@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "base/thread.h"
 
 #define TRANSPORT_MAGIC 0x7a4e5901u
 #define TRANSPORT_TIMEOUT_MS 30000

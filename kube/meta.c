@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <cleat/client.h>
+#include <cleat/call.h>
 #include <cleat/write.h>
 
 #include "base/utf8.h"

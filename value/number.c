@@ -3,9 +3,10 @@
 
 #include <locale.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/thread.h"
 
 static bool digit_is(char c)
 {

@@ -103,15 +103,6 @@ struct cleat_client_target {
     const char *subresource;               /* "status", "scale", …; NULL */
 };
 
-/** JSON Patch (RFC 6902), merge patch (RFC 7396), strategic merge patch (built-in kinds only),
- * server-side apply. */
-enum cleat_patch_type {
-    CLEAT_PATCH_JSON,
-    CLEAT_PATCH_MERGE,
-    CLEAT_PATCH_STRATEGIC,
-    CLEAT_PATCH_APPLY
-};
-
 /*
  * All verbs: @call may be NULL. @ret is new; where it may be NULL the answer is dropped. They block
  * until the answer or the deadline. Source: Kubernetes API Concepts; client-go's rest/request.go.
