@@ -38,8 +38,12 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_update_status(const struct cleat_context
                                                       struct cleat_draft *draft,
                                                       struct cleat_err *err);
 
+/**
+ * One finalizer and what has to happen before it goes. @fn (NULL: nothing) returns 0 once that has
+ * happened, 1 while it is under way (the key stays), or negative.
+ */
 struct cleat_finalizer {
-    const char *key;
+    const char *key; /* as "example.com/cleanup" */
     int (*fn)(void *arg, const struct cleat_context *context, struct cleat_object *object,
               struct cleat_err *err);
     void *arg;
