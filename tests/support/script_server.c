@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -311,6 +312,8 @@ static void server_accept(struct script_server *server, int fd)
     cleat_assert(connection);
     connection->server = server;
     connection->fd = fd;
+    int one = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     pthread_mutex_lock(&server->mutex);
     cleat_assert(server->connection_count < SCRIPT_CONNECTIONS_MAX);
     server->connections[server->connection_count++] = connection;

@@ -35,7 +35,8 @@ static void script_run(void *arg, struct script_exchange *exchange,
     size_t at = request->number - 1 < 7 ? request->number - 1 : 7;
     (void)snprintf(script->line, sizeof(script->line), "%s %.4000s", request->method,
                    request->target);
-    (void)snprintf(script->lines[at], sizeof(script->lines[at]), "%.1000s", script->line);
+    (void)snprintf(script->lines[at], sizeof(script->lines[at]), "%s %.1000s", request->method,
+                   request->target);
     (void)snprintf(script->body, sizeof(script->body), "%s", request->body);
     script_header(request, "accept", script->accept, sizeof(script->accept));
     script_header(request, "content-type", script->content_type, sizeof(script->content_type));

@@ -159,7 +159,7 @@ static void seen_end(void *arg, int result, const struct cleat_err *err)
     struct seen *seen = arg;
     seen->ends++;
     seen->result = result;
-    (void)snprintf(seen->text, sizeof(seen->text), "%s", err ? err->text : "");
+    (void)snprintf(seen->text, sizeof(seen->text), "%.200s", err ? err->text : "");
 }
 
 static void start(struct cleat_transport_loop *loop, struct seen *seen)

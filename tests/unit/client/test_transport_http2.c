@@ -135,7 +135,7 @@ static void seen_end(void *arg, int result, const struct cleat_err *err)
     struct stream_seen *seen = arg;
     seen->ends++;
     seen->result = result;
-    (void)snprintf(seen->text, sizeof(seen->text), "%s", err ? err->text : "");
+    (void)snprintf(seen->text, sizeof(seen->text), "%.200s", err ? err->text : "");
 }
 
 static struct env *env_new(script_fn fn, bool http1_only)

@@ -260,7 +260,7 @@ static void script_endless_body(void *arg, struct script_exchange *exchange,
     static char block[65536];
     memset(block, 'x', sizeof(block));
     script_reply_chunked(exchange, 200, NULL);
-    for (int i = 0; i < 2048; i++)
+    for (int i = 0; i < 1100; i++)
         script_chunk(exchange, block, sizeof(block));
     script_close(exchange, false);
 }
