@@ -7,6 +7,7 @@
 
 #define PODS_NAMESPACES 200
 #define PODS_SETS 2000
+#define PODS_PER_SET 50 /* one after another, as a list in the order of names has them */
 #define PODS_NODES 500
 #define PODS_CONTAINERS 2
 #define PODS_START_UNIX_S 1756684800 /* 2025-09-01T00:00:00Z */
@@ -91,7 +92,7 @@ static struct pod pod_make(uint64_t seed, uint64_t index, uint64_t round)
     static const char *const apps[] = {"web",    "api",     "worker", "checkout", "search",
                                        "ledger", "gateway", "mailer", "catalog",  "session"};
     struct pods_random own = random_of(seed, 1, index);
-    struct pod pod = {.set = random_below(&own, PODS_SETS), .round = round};
+    struct pod pod = {.set = index / PODS_PER_SET % PODS_SETS, .round = round};
     struct pods_random set = random_of(seed, 2, pod.set);
     text_format(pod.app, sizeof(pod.app), "%s-%u", apps[pod.set % 10], (unsigned)(pod.set / 10));
     text_format(pod.namespace_, sizeof(pod.namespace_), "team-%03u",

@@ -108,6 +108,7 @@ struct cleat_heap {
     size_t bytes;
     size_t bytes_max;
     size_t nodes;
+    uint64_t frees;    /* pools: nodes freed so far: while it stands, all references stay valid */
     struct pool *pool; /* NULL in an arena */
 };
 
@@ -255,6 +256,9 @@ int cleat__pool_bytes(struct cleat_heap *pool, enum node_type type, struct cleat
 /** Interns a node whose payload are words; @size is what its header says. */
 int cleat__pool_words(struct cleat_heap *pool, enum node_type type, size_t size,
                       const uint32_t *words, size_t count, uint32_t *ret) CLEAT_MUST_CHECK;
+/** True where @ref is a live node of these words; @ref may be of a node that was freed. */
+bool cleat__pool_again(const struct cleat_heap *pool, uint32_t ref, enum node_type type,
+                       size_t size, const uint32_t *words, size_t count);
 /** Takes back a hold without freeing: the node may be used again at once. */
 void cleat__pool_unhold(struct cleat_heap *pool, uint32_t ref);
 

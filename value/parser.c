@@ -279,6 +279,33 @@ static const char *key_again(struct cleat_parser *parser, struct frame *frame, c
 
 /* Objects and arrays. */
 
+/* True where what is remembered of the site's text still holds. */
+static bool site_raw_valid(const struct cleat_parser *parser, const struct site *site)
+{
+    return site->raw_length > 0 && site->raw_frees == parser->main.heap->frees;
+}
+
+/* The same object or array as before at this site, byte for byte? Returns its end, or NULL. */
+static const char *raw_again(const struct cleat_parser *parser, const struct site *site,
+                             const char *at, const char *end)
+{
+    if (parser->target != &parser->main || !site_raw_valid(parser, site) ||
+        (size_t)(end - at) < site->raw_length || memcmp(at, site->raw, site->raw_length) != 0)
+        return NULL;
+    return at + site->raw_length;
+}
+
+/* Passes over an object or array that isn't built. Returns its end, or NULL. */
+static const char *parser_pass(struct cleat_parser *parser, const char *at, const char *end)
+{
+    uint32_t depth = parser->depth - (parser->in_item ? parser->item_depth : 0);
+    if (parser->skip_failed || parser->deep > 0 || parser->site || depth >= CLEAT_VALUE_DEPTH_MAX)
+        return NULL;
+    const char *after = cleat__parser_skip(at, end, CLEAT_VALUE_DEPTH_MAX - depth);
+    parser->skip_failed = !after;
+    return after;
+}
+
 /* Levels beyond the limit of depth, in an object that is broken by them. */
 static int deep_open(struct cleat_parser *parser, const char *at, bool is_object,
                      struct cleat_err *err)
@@ -308,12 +335,13 @@ static bool parser_in_object(const struct cleat_parser *parser)
 /* The next element of an array. */
 static void parser_element(struct cleat_parser *parser)
 {
-    const struct frame *frame = &parser->frames[parser->depth - 1];
+    struct frame *frame = &parser->frames[parser->depth - 1];
     parser->site = NULL;
     parser->want = WANT_CHECK;
     if (parser->deep == 0 && frame->build) {
-        parser->site = frame->child;
-        parser->want = frame->child->dropped ? WANT_DROP : WANT_BUILD;
+        struct site *child = cleat__site_element(parser, frame->site, frame->index++);
+        parser->site = child ? child : frame->child; /* that one is there */
+        parser->want = parser->site->dropped ? WANT_DROP : WANT_BUILD;
     } else if (parser->deep == 0 && frame->site && frame->site->role == ROLE_ITEMS &&
                !parser->in_item) {
         parser->site = frame->child;
@@ -331,7 +359,8 @@ static int parser_open(struct cleat_parser *parser, const char *at, bool is_obje
     }
     parser->state = is_object ? STATE_FIRST : STATE_ELEMENT;
     if (parser->want == WANT_BUILD) {
-        int r = cleat__parser_open(parser, is_object);
+        uint64_t start = parser->offset + (uint64_t)(at - parser->origin);
+        int r = cleat__parser_open(parser, is_object, start);
         if (r == 0) {
             if (!is_object)
                 parser_element(parser);
@@ -348,6 +377,22 @@ static int parser_open(struct cleat_parser *parser, const char *at, bool is_obje
     if (!is_object)
         parser_element(parser);
     return 0;
+}
+
+/* Remembers a value that ended in front of @after. */
+static void parser_learn(struct cleat_parser *parser, const struct frame *frame, const char *after,
+                         uint32_t ref)
+{
+    struct site *site = frame->site;
+    if (!ref_is_node(ref) || ref == CLEAT_REF_ABSENT || site == &parser->anything ||
+        !parser->target->heap->is_pool)
+        return;
+    if (frame->start < parser->offset || (ref == site->raw_ref && site_raw_valid(parser, site))) {
+        site->last_ref = ref; /* its text isn't all here, or is known */
+        return;
+    }
+    const char *first = parser->origin + (frame->start - parser->offset);
+    cleat__site_learn(parser, site, (struct cleat_str){first, (size_t)(after - first)}, ref);
 }
 
 static int parser_close(struct cleat_parser *parser, const char *at, struct cleat_err *err)
@@ -367,6 +412,7 @@ static int parser_close(struct cleat_parser *parser, const char *at, struct clea
         }
         if (r != 0)
             return r;
+        parser_learn(parser, frame, at + 1, ref);
     }
     parser->depth--;
     return parser_done(parser, at + 1, ref, err);
@@ -491,7 +537,20 @@ static const char *run_value(struct cleat_parser *parser, const char *at, const 
         return run_string(parser, at, end, ret, err);
     }
     if (*at == '{' || *at == '[') {
+        if (parser->want == WANT_BUILD && parser->site->raw_length > 0) {
+            const char *after = raw_again(parser, parser->site, at, end);
+            if (after) {
+                *ret = parser_scalar(parser, after, 0, parser->site->raw_ref, err);
+                return after;
+            }
+        }
         *ret = parser_value_begin(parser, at, err);
+        const char *passed =
+            *ret == 0 && parser->want == WANT_CHECK ? parser_pass(parser, at, end) : NULL;
+        if (passed) {
+            *ret = parser_done(parser, passed, CLEAT_REF_ABSENT, err);
+            return passed;
+        }
         if (*ret == 0)
             *ret = parser_open(parser, at, *at == '{', err);
         return at + 1;
@@ -715,6 +774,7 @@ static int parser_slice(struct cleat_parser *parser, const char *bytes, size_t l
     int r = 0;
     const char *at = bytes, *end = bytes + length;
     parser->origin = bytes;
+    parser->skip_failed = false;
     while (r == 0 && at < end) {
         if (parser->carry_length > 0 || parser->skipping) {
             at += parser_carry(parser, at, (size_t)(end - at), &r, err);
@@ -833,6 +893,9 @@ void cleat_parser_reset(struct cleat_parser *parser, struct cleat_heap *heap)
 {
     cleat_assert(parser->magic == PARSER_MAGIC);
     parser_let_go(parser);
+    /* what was learned in a pool are references of that pool */
+    cleat_assert(!heap || !parser->main.heap || heap == parser->main.heap ||
+                 (!heap->is_pool && !parser->main.heap->is_pool));
     if (heap) {
         parser->main.heap = heap;
         parser->main.stamp = 0;

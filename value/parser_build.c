@@ -54,15 +54,15 @@ int cleat__parser_push(struct cleat_parser *parser, uint32_t ref)
     return r;
 }
 
-int cleat__parser_open(struct cleat_parser *parser, bool is_object)
+int cleat__parser_open(struct cleat_parser *parser, bool is_object, uint64_t start)
 {
     struct site *site = parser->site;
-    struct frame frame = {.site = site, .is_object = is_object, .build = true};
+    struct frame frame = {.site = site, .is_object = is_object, .build = true, .start = start};
     if (is_object) {
         frame.plain = site->crowded;
         frame.step = &site->first;
     } else {
-        frame.child = cleat__site_element(parser, site);
+        frame.child = cleat__site_element(parser, site, 0);
         if (!frame.child)
             return -ENOMEM;
     }
@@ -96,6 +96,12 @@ static int object_close(struct cleat_parser *parser, const struct frame *frame, 
         words = parser->words;
     }
     words[0] = step->shape;
+    if (parser->target->heap->is_pool &&
+        cleat__pool_again(parser->target->heap, frame->site->last_ref, NODE_OBJECT, count, words,
+                          (size_t)count + 1)) {
+        *ret = frame->site->last_ref;
+        return 0;
+    }
     return cleat__heap_shaped(parser->target->heap, words, count, ret);
 }
 
@@ -104,7 +110,11 @@ int cleat__parser_close(struct cleat_parser *parser, struct frame *frame, uint32
     struct cleat_heap *heap = parser->target->heap;
     uint32_t first = frame->base + 1, count = parser->value_count - first;
     int r = 0;
-    if (!frame->is_object)
+    if (!frame->is_object && heap->is_pool && count > 0 &&
+        cleat__pool_again(heap, frame->site->last_ref, NODE_ARRAY, count, parser->values + first,
+                          count))
+        *ret = frame->site->last_ref;
+    else if (!frame->is_object)
         r = cleat_heap_array(heap, parser->values + first, count, ret);
     else if (count == 0)
         *ret = REF_EMPTY_OBJECT;

@@ -22,6 +22,7 @@ static int site_roles(struct cleat_parser *parser, struct site *site, const stru
             return -ENOMEM;
         field->role = (uint8_t)names[i].role;
         field->left_out = names[i].left_out;
+        site->has_roles = true;
     }
     return 0;
 }
@@ -47,6 +48,7 @@ static int item_site(struct cleat_parser *parser, const struct projection_node *
                        sizeof(metadata) / sizeof(metadata[0]));
     }
     site->role = ROLE_ITEM;
+    site->has_roles = true;
     *ret = site;
     return r;
 }
@@ -217,6 +219,7 @@ static void item_check(struct cleat_parser *parser)
 int cleat__item_end(struct cleat_parser *parser, const char *at, uint32_t ref)
 {
     parser->item_ref = ref;
+    parser->seasoned = true;
     parser->item_bytes =
         (size_t)(parser->offset + (uint64_t)(at - parser->origin) - parser->item_start);
     if (parser->options.mode == CLEAT_PARSER_DOCUMENT)

@@ -107,8 +107,31 @@ static struct site *site_below(struct cleat_parser *parser, struct site *site,
     return !below && plain ? &parser->anything : below;
 }
 
-struct site *cleat__site_element(struct cleat_parser *parser, struct site *site)
+/* The site of one of the first elements, which tend to differ from each other but not from object
+ * to object. */
+static struct site *site_element_at(struct cleat_parser *parser, struct site *site, uint32_t index)
 {
+    if (!site->elements) {
+        size_t size = SITE_ELEMENTS * sizeof(*site->elements);
+        struct site **elements = cleat__parser_memory(parser, size);
+        if (!elements)
+            return NULL;
+        memset(elements, 0, size);
+        site->elements = elements;
+    }
+    if (!site->elements[index])
+        site->elements[index] =
+            site_below(parser, site, cleat__projection_element(site->projection));
+    return site->elements[index];
+}
+
+struct site *cleat__site_element(struct cleat_parser *parser, struct site *site, uint32_t index)
+{
+    bool apart = parser->seasoned && index > 0 && index < SITE_ELEMENTS &&
+                 site != &parser->anything && parser->site_count < PARSER_SITES_MAX / 2;
+    if (apart)
+        return site_element_at(parser, site, index);
+
     if (!site->element)
         site->element = site_below(parser, site, cleat__projection_element(site->projection));
     return site->element;
@@ -235,4 +258,28 @@ int cleat__step_shape(struct cleat_parser *parser, struct step *step)
     if (r == 0)
         step->stamp = parser->target->stamp;
     return r;
+}
+
+void cleat__site_learn(struct cleat_parser *parser, struct site *site, struct cleat_str raw,
+                       uint32_t ref)
+{
+    bool again = site->last_ref == ref;
+    site->last_ref = ref;
+    if (!again || raw.length > SITE_RAW_BYTES_MAX || site->has_roles)
+        return;
+    if (raw.length > site->raw_capacity) {
+        uint32_t capacity = (uint32_t)raw.length * 2;
+        char *copy = parser->raw_bytes + capacity > PARSER_RAW_BYTES_MAX
+                         ? NULL
+                         : cleat__parser_memory(parser, capacity);
+        if (!copy)
+            return;
+        parser->raw_bytes += capacity;
+        site->raw = copy;
+        site->raw_capacity = capacity;
+    }
+    memcpy(site->raw, raw.data, raw.length);
+    site->raw_length = (uint32_t)raw.length;
+    site->raw_ref = ref;
+    site->raw_frees = parser->target->heap->frees;
 }

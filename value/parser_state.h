@@ -27,6 +27,9 @@
 #define PARSER_SITES_MAX 8192
 #define PARSER_STEPS_MAX 32768
 #define PARSER_DEEP_MAX 65536
+#define SITE_ELEMENTS 8
+#define PARSER_RAW_BYTES_MAX (1 * CLEAT_MIB)
+#define SITE_RAW_BYTES_MAX 2048
 
 /* What a string at a site is captured as. */
 enum role {
@@ -71,8 +74,9 @@ struct site {
     struct site *parent;
     struct site *fields; /* for objects: the members' sites */
     struct site *sibling;
-    struct site *element; /* for arrays */
-    struct site *any;     /* members of objects read without steps */
+    struct site *element;   /* for arrays */
+    struct site **elements; /* the first ones apart, once the parser has seen some objects */
+    struct site *any;       /* members of objects read without steps */
     const struct projection_node *projection;
     struct step first;
     char *text; /* "key": as it stands in the source; NULL where it would need escapes */
@@ -83,9 +87,16 @@ struct site {
     uint16_t field_count;
     uint16_t step_count;
     uint8_t role;
-    bool left_out;       /* captured, not built */
-    bool dropped;        /* by the projection */
-    bool crowded;        /* objects here are read without steps */
+    bool has_roles;     /* something below is captured */
+    bool left_out;      /* captured, not built */
+    bool dropped;       /* by the projection */
+    bool crowded;       /* objects here are read without steps */
+    uint32_t last_ref;  /* the last object or array here */
+    uint32_t raw_ref;   /* the value whose text is @raw */
+    uint64_t raw_frees; /* valid while the heap's is the same */
+    char *raw;          /* where a value came twice: its text */
+    uint32_t raw_length;
+    uint32_t raw_capacity;
     uint8_t copy_length; /* the last string here, where it was short and plain */
     uint32_t copy_ref;
     char copy[SITE_COPY_BYTES_MAX];
@@ -102,6 +113,8 @@ struct frame {
     struct site *site;  /* NULL where nothing needs to be known */
     struct step *step;  /* objects that are built with steps */
     struct site *child; /* arrays: of the elements */
+    uint64_t start;     /* offset of its first byte in the text */
+    uint32_t index;     /* arrays: of the element */
     uint32_t base;      /* on the stack of values: its own place, the first child is behind it */
     bool is_object;
     bool build;
@@ -148,6 +161,7 @@ struct cleat_parser {
 
     struct parser_block *blocks; /* memory of sites and steps */
     size_t block_used;
+    size_t raw_bytes; /* of texts that are remembered */
     uint32_t site_count;
     uint32_t step_count;
     struct site *root;      /* of the text */
@@ -194,6 +208,8 @@ struct cleat_parser {
     size_t carry_capacity;
     bool skipping;      /* an oversized string: the rest isn't kept */
     bool skip_slash;    /* its last byte was a lone backslash */
+    bool skip_failed;   /* passing over a value met the end of the input */
+    bool seasoned;      /* some object was read before */
     bool whole;         /* the input can't go on: its end ends a number */
     const char *origin; /* first byte of the input */
     uint64_t offset;    /* of @origin in the text */
@@ -217,7 +233,7 @@ struct site *cleat__site_add(struct cleat_parser *parser, struct site *parent,
 /** The member's site, or NULL. */
 struct site *cleat__site_find(const struct site *site, struct cleat_str key);
 /** The site of elements; NULL where memory is short. */
-struct site *cleat__site_element(struct cleat_parser *parser, struct site *site);
+struct site *cleat__site_element(struct cleat_parser *parser, struct site *site, uint32_t index);
 /** The site of a member of an object without steps. */
 struct site *cleat__site_plain(struct cleat_parser *parser, struct site *site,
                                struct cleat_str key);
@@ -238,10 +254,14 @@ int cleat__parser_words(struct cleat_parser *parser, size_t count) CLEAT_MUST_CH
 /** Puts a value on the stack, with its key. */
 int cleat__parser_push(struct cleat_parser *parser, uint32_t ref) CLEAT_MUST_CHECK;
 /** Opens a frame with the place for its reference. */
-int cleat__parser_open(struct cleat_parser *parser, bool is_object) CLEAT_MUST_CHECK;
+int cleat__parser_open(struct cleat_parser *parser, bool is_object,
+                       uint64_t start) CLEAT_MUST_CHECK;
 /** Makes the value of @frame, the topmost one, and puts it in its place on the stack. */
 int cleat__parser_close(struct cleat_parser *parser, struct frame *frame,
                         uint32_t *ret) CLEAT_MUST_CHECK;
+/** Notes the text of a value that came twice in a row, so that the next one may be known by it. */
+void cleat__site_learn(struct cleat_parser *parser, struct site *site, struct cleat_str raw,
+                       uint32_t ref);
 /** Goes on in an object without steps. */
 int cleat__parser_flatten(struct cleat_parser *parser, struct frame *frame) CLEAT_MUST_CHECK;
 /** Holds what the stack refers to, before a wait for bytes. */
@@ -252,6 +272,14 @@ void cleat__parser_resume(struct cleat_parser *parser);
 void cleat__parser_cut(struct cleat_parser *parser, uint32_t count);
 /** Notes that references of keys and shapes may have become invalid. */
 void cleat__parser_renew(struct cleat_parser *parser, struct target *target);
+
+/* parser_skip.c */
+
+/**
+ * The end of the object or array at @at, where it is all there and nothing about it is remarkable;
+ * else NULL, and it must be read token by token. @depth_max: levels that it may have.
+ */
+const char *cleat__parser_skip(const char *at, const char *end, uint32_t depth_max);
 
 /* parser_item.c */
 

@@ -262,6 +262,7 @@ static void pool_release(struct cleat_heap *heap, uint32_t ref)
     enum node_type type = node_type(node);
     size_t units = node_units(heap, node);
     heap->nodes--;
+    heap->frees++;
     if (type == NODE_KEY || type == NODE_SHAPE_SORTED)
         heap->epoch++;
     if (units > NODE_SPAN_UNITS / 2)
@@ -433,8 +434,16 @@ static bool words_match(const uint32_t *node, uint32_t header, uint32_t head, si
     return node[head] == words[0] && memcmp(node + head, words, count * sizeof(*words)) == 0;
 }
 
-/* Counts the children of a new node and gathers their marks. True where one of them had no parent
- * yet. */
+bool cleat__pool_again(const struct cleat_heap *heap, uint32_t ref, enum node_type type,
+                       size_t size, const uint32_t *words, size_t count)
+{
+    uint32_t header, head = words_head(type, size, &header);
+    if (ref == CLEAT_REF_ABSENT || !heap->spans[ref >> NODE_SPAN_BITS])
+        return false;
+    return words_match(node_at(heap, ref), header, head, size, words, count);
+}
+
+/* True where one of the children had no parent yet. */
 static bool children_fresh(const struct cleat_heap *heap, const uint32_t *words, size_t count)
 {
     for (size_t i = count; i-- > 0;)

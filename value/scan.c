@@ -108,3 +108,23 @@ int cleat__scan_unescape(struct cleat_str text, char *out, size_t *ret)
     *ret = (size_t)(out - first);
     return 0;
 }
+
+bool cleat__scan_escapes_plain(struct cleat_str text)
+{
+    const char *at = text.data, *end = text.data + text.length;
+    while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+        if (end - at < 2)
+            return false;
+        char letter = at[1];
+        at += 2;
+        if (letter == 'u') {
+            int32_t unit = hex4(at, end);
+            if (unit <= 0 || (unit >= 0xd800 && unit < 0xe000))
+                return false;
+            at += 4;
+        } else if (escape_value(letter) == 0) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -106,6 +106,9 @@ static inline const char *scan_string(const char *at, const char *end, unsigned 
     return end;
 }
 
+/** True where every escape in @text is a good one, and none stands for NUL or half of a surrogate
+ * pair. */
+bool cleat__scan_escapes_plain(struct cleat_str text);
 /**
  * Takes the escapes out of @text, a string's bytes between its quotes. @out has room for as many
  * bytes. Returns 0 with the length in @ret, or an outcome.
