@@ -8,6 +8,8 @@
  * times that. */
 #define WORKSPACE_SLICE_BYTES (64 * CLEAT_KIB)
 #define WORKSPACE_ARENA_BYTES_MAX (1024 * CLEAT_MIB)
+/* A workspace that grew beyond this isn't kept: the shelf holds at most 64 times so much. */
+#define WORKSPACE_KEPT_BYTES_MAX (256 * CLEAT_KIB)
 
 void cleat_workspace_shelf_init(struct cleat_workspace_shelf *shelf)
 {
@@ -73,7 +75,8 @@ void cleat_workspace_give(struct cleat_workspace_shelf *shelf, struct cleat_work
         return;
     cleat_arena_reset(workspace->arena);
     cleat_lock_take(&shelf->lock);
-    if (shelf->count < CLEAT_WORKSPACES_MAX) {
+    if (shelf->count < CLEAT_WORKSPACES_MAX &&
+        cleat_heap_bytes(workspace->arena) <= WORKSPACE_KEPT_BYTES_MAX) {
         workspace->next = shelf->first;
         shelf->first = workspace;
         shelf->count++;
@@ -89,6 +92,7 @@ int cleat_workspace_parse(struct cleat_workspace *workspace, struct cleat_str js
 {
     int r = 0;
     size_t held = claim->bytes;
+    size_t kept = cleat_heap_bytes(workspace->arena);
     cleat_parser_reset(workspace->parser, workspace->arena);
     for (size_t done = 0; r == 0 && done < json.length;) {
         size_t slice = json.length - done;
@@ -96,7 +100,8 @@ int cleat_workspace_parse(struct cleat_workspace *workspace, struct cleat_str js
             slice = WORKSPACE_SLICE_BYTES;
         r = cleat_parser_feed(workspace->parser, json.data + done, slice, err);
         done += slice;
-        if (r == 0 && cleat_budget_grow(claim, held + cleat_heap_bytes(workspace->arena)) < 0)
+        if (r == 0 &&
+            cleat_budget_grow(claim, held + cleat_heap_bytes(workspace->arena) - kept) < 0)
             r = cleat_err_set(err, -ENOBUFS, "too many bytes are in flight");
     }
     return r < 0 ? r : cleat_parser_finish(workspace->parser, ret, err);
