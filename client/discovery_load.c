@@ -92,6 +92,16 @@ static int table_fail(struct discovery_table *table, const char *group, const st
     return 0;
 }
 
+/* What isn't there is no failure: its kinds aren't served. Running out of memory ends everything.
+ */
+static int load_failed(struct load *load, const char *group, int result, struct cleat_err *err)
+{
+    if (result == -ENOMEM)
+        return result;
+    err->code = result;
+    return err->http_status == 404 ? 0 : table_fail(load->table, group, err);
+}
+
 void cleat__discovery_table_fini(struct discovery_table *table)
 {
     cleat_mem_free(table->resources);
@@ -196,7 +206,6 @@ static int load_legacy_resource(struct load *load, const char *group, const char
     return load_add(load, group, version, &resource);
 }
 
-/* A version that can't be read is noted; running out of memory ends everything. */
 static int load_legacy_version(struct load *load, const char *group, const char *version)
 {
     CLEAT_CLEANUP(cleat_document_unrefp) struct cleat_document *list = NULL;
@@ -208,10 +217,8 @@ static int load_legacy_version(struct load *load, const char *group, const char 
     cleat_query_escape(&path, cleat_str_of(version));
     int result = path.failed ? path.failed : load_get(load, path.data, NULL, &list, &err);
     cleat_buffer_fini(&path);
-    if (result < 0) {
-        err.code = result;
-        return result == -ENOMEM ? result : table_fail(load->table, group, &err);
-    }
+    if (result < 0)
+        return load_failed(load, group, result, &err);
     struct cleat_value resources = cleat_value_get(cleat_document_root(list), "resources");
     for (size_t i = 0; result == 0 && i < cleat_value_count(resources); i++)
         result = load_legacy_resource(load, group, version, cleat_value_at(resources, i));
@@ -289,17 +296,12 @@ int cleat__discovery_load(struct cleat_client *client, struct discovery_table *r
     struct cleat_err core = CLEAT_ERR_INIT;
     struct cleat_err groups = CLEAT_ERR_INIT;
     int core_result = load_path(&load, "/api", &core);
-    int groups_result = core_result == -ENOMEM ? -ENOMEM : load_path(&load, "/apis", &groups);
+    int groups_result = load_path(&load, "/apis", &groups);
     int result = core_result < 0 && groups_result < 0 ? groups_result : 0;
-    if (core_result == -ENOMEM || groups_result == -ENOMEM) {
-        result = -ENOMEM;
-    } else if (result == 0 && core_result < 0) {
-        core.code = core_result;
-        result = table_fail(&table, "", &core);
-    } else if (result == 0 && groups_result < 0) {
-        groups.code = groups_result;
-        result = table_fail(&table, "*", &groups);
-    }
+    if (result == 0 && core_result < 0)
+        result = load_failed(&load, "", core_result, &core);
+    if (result == 0 && groups_result < 0)
+        result = load_failed(&load, "*", groups_result, &groups);
     if (result < 0) {
         if (err && err->code == 0)
             *err = groups;

@@ -162,6 +162,9 @@ int cleat_transport_new(const struct cleat_client_options *options, struct cleat
         cleat_transport_unref(transport);
         return result;
     }
+    if (transport->insecure)
+        cleat_warn(transport->log, "the API server's certificate isn't verified, as configured",
+                   cleat_log_text("server", transport->endpoint.host));
     *ret = transport;
     return 0;
 }

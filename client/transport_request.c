@@ -93,6 +93,8 @@ static CURLcode handle_set_functions(CURL *easy, char *message)
         code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, REQUEST_BUFFER_BYTES);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L);
     return code;
 }
 

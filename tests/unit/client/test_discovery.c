@@ -276,6 +276,12 @@ START_TEST(test_one_half_fails)
         {"/api", 200, CORE}, {"/apis", 403, ""}, {NULL, 0, NULL}};
     static const struct answer no_core[] = {
         {"/api", 500, ""}, {"/apis", 200, AGGREGATED(GROUPS)}, {NULL, 0, NULL}};
+    static const struct answer gone[] = {
+        {"/api", 200, CORE},
+        {"/apis", 200,
+         "{\"kind\":\"APIGroupList\",\"groups\":[{\"name\":\"a.example\",\"versions\":["
+         "{\"version\":\"v1\"}],\"preferredVersion\":{\"version\":\"v1\"}}]}"},
+        {NULL, 0, NULL}};
     static const struct answer nothing[] = {{"/api", 403, ""}, {"/apis", 403, ""}, {NULL, 0, NULL}};
     static const struct answer other[] = {
         {"/api", 200, "{\"kind\":\"Pod\"}"}, {"/apis", 200, "[]"}, {NULL, 0, NULL}};
@@ -288,6 +294,10 @@ START_TEST(test_one_half_fails)
     env_init(&env, no_core);
     ck_assert_int_eq(ask_kind(&env, "apps", "v1", "Deployment", &found), 0);
     ck_assert_int_eq(ask_kind(&env, "", "v1", "Pod", &found), -EIO);
+    env_fini(&env);
+    env_init(&env, gone);
+    ck_assert_int_eq(ask_kind(&env, "a.example", "v1", "Widget", &found), CLEAT_DISCOVERY_UNKNOWN);
+    ck_assert_str_eq(env.err.text, "kind Widget of group a.example isn't served");
     env_fini(&env);
     env_init(&env, nothing);
     ck_assert_int_eq(ask_kind(&env, "", "v1", "Pod", &found), -EACCES);
