@@ -300,7 +300,25 @@ START_TEST(test_qps)
 }
 END_TEST
 
+/* Without a test's own wait: a few milliseconds pass. */
+START_TEST(test_waiting)
+{
+    struct fate fate = {0};
+    struct client_fixture fixture;
+    client_fixture_init(&fixture, script_fate, &fate);
+    fixture.options.qps = 500;
+    fixture.options.burst = 1;
+    client_fixture_open(&fixture);
+    cleat_transport_set_wait(cleat__client_transport(fixture.client), NULL, NULL);
+    int64_t began_ms = cleat_clock_mono_ms(cleat_clock_system());
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(client_fixture_call(&fixture, "GET", "/", NULL), 0);
+    ck_assert_int_ge(cleat_clock_mono_ms(cleat_clock_system()) - began_ms, 8);
+    client_fixture_fini(&fixture);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("retry", test_retries, test_lost_answer_on_a_kept_connection,
                  test_write_without_body_has_its_own_connection, test_fence_at_each_try,
                  test_no_second_try_after_the_first_byte, test_retry_after_values, test_limiter,
-                 test_qps)
+                 test_qps, test_waiting)
