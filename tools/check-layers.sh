@@ -74,7 +74,7 @@ function learn(path,    parts, n, noun) {
     n = split(path, parts, "/")
     noun = parts[n]
     sub(/\.c$/, "", noun)
-    # These have one public header at most, and private nouns that are called like others' public ones.
+    # These have one public header at most, and private nouns named as public ones of others are.
     if (path ~ /^apiserver\// && noun != "apiserver" || path ~ /^kinds\//) return
     owners[noun] = owners[noun] " " layer_of(path)
 }
