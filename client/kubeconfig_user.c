@@ -79,15 +79,23 @@ static int kubeconfig_basic(const struct kubeconfig_entry *entry, struct cleat_k
     return 0;
 }
 
+static bool kubeconfig_is_set(struct cleat_value value)
+{
+    enum cleat_value_type type = cleat_value_type(value);
+    return type != CLEAT_TYPE_ABSENT && type != CLEAT_TYPE_NULL;
+}
+
 static int kubeconfig_groups(const struct kubeconfig_entry *entry, struct cleat_kubeconfig *config,
                              struct cleat_err *err)
 {
     struct cleat_value groups = cleat_value_get(entry->value, "as-groups");
     size_t count = cleat_value_count(groups);
-    if (count == 0)
+    if (!kubeconfig_is_set(groups))
         return 0;
     if (cleat_value_type(groups) != CLEAT_TYPE_ARRAY || count > KUBECONFIG_GROUPS_MAX)
         return cleat__kubeconfig_fail(entry, "as-groups", -EINVAL, "is no list of groups", err);
+    if (count == 0)
+        return 0;
     config->as_groups = cleat_mem_zalloc(count + 1, sizeof(config->as_groups[0]));
     if (!config->as_groups)
         return cleat_err_set(err, -ENOMEM, "out of memory");
@@ -113,7 +121,9 @@ static int kubeconfig_impersonation(const struct kubeconfig_entry *entry,
         r = kubeconfig_groups(entry, config, err);
     if (r < 0)
         return r;
-    if (cleat_value_count(cleat_value_get(entry->value, "as-user-extra")) > 0)
+    struct cleat_value extra = cleat_value_get(entry->value, "as-user-extra");
+    if (kubeconfig_is_set(extra) &&
+        (cleat_value_type(extra) != CLEAT_TYPE_OBJECT || cleat_value_count(extra) > 0))
         return cleat__kubeconfig_fail(entry, "as-user-extra", -EINVAL, "isn't supported", err);
     if (!config->as_user && (config->as_uid || config->as_groups))
         return cleat__kubeconfig_fail(entry, NULL, -EINVAL, "has as-uid or as-groups without as",
@@ -135,7 +145,7 @@ static const char *kubeconfig_check_exec(struct cleat_value exec)
         return "interactiveMode must be given";
     if (cleat_value_is(mode, "Always"))
         return "interactiveMode Always needs a terminal, which a server hasn't";
-    if (cleat_value_is_present(mode) && !cleat_value_is(mode, "Never") &&
+    if (kubeconfig_is_set(mode) && !cleat_value_is(mode, "Never") &&
         !cleat_value_is(mode, "IfAvailable"))
         return "interactiveMode must be Never or IfAvailable";
     return NULL;
@@ -170,7 +180,7 @@ static int kubeconfig_exec(const struct kubeconfig_entry *entry,
                            struct cleat_kubeconfig *config, struct cleat_err *err)
 {
     struct cleat_value exec = cleat_value_get(entry->value, "exec");
-    if (cleat_value_type(exec) == CLEAT_TYPE_ABSENT || cleat_value_type(exec) == CLEAT_TYPE_NULL)
+    if (!kubeconfig_is_set(exec))
         return 0;
     if (config->token || config->username || config->client_cert_pem)
         return 0;
@@ -201,7 +211,7 @@ int cleat__kubeconfig_user(const struct kubeconfig_entry *entry,
                            const struct cleat_kubeconfig_options *options,
                            struct cleat_kubeconfig *config, struct cleat_err *err)
 {
-    if (cleat_value_is_present(cleat_value_get(entry->value, "auth-provider")))
+    if (kubeconfig_is_set(cleat_value_get(entry->value, "auth-provider")))
         return cleat__kubeconfig_fail(entry, "auth-provider", -EINVAL, "isn't supported", err);
     int r = kubeconfig_certificate(entry, config, err);
     if (r == 0)

@@ -211,7 +211,8 @@ int cleat_selector_parse(struct cleat_str text, struct cleat_selector **ret, str
     int r = cleat__selector_new(text.length, &selector);
     if (r < 0)
         return cleat_err_set(err, r, "out of memory");
-    struct selector_reader reader = {.text = text, .selector = selector, .err = err};
+    struct selector_reader reader = {
+        .text = text.data ? text : CLEAT_STR(""), .selector = selector, .err = err};
     r = selector_read(&reader);
     if (r < 0)
         return r;
@@ -230,6 +231,9 @@ static void selector_write_set(const struct selector_requirement *requirement,
             cleat_buffer_byte(buffer, ',');
         cleat_buffer_str(buffer, requirement->values[i]);
     }
+    /* Nothing between the brackets is no value; a comma stands for the empty one. */
+    if (requirement->value_count == 1 && requirement->values[0].length == 0)
+        cleat_buffer_byte(buffer, ',');
     cleat_buffer_byte(buffer, ')');
 }
 

@@ -41,7 +41,7 @@ START_TEST(test_text)
         {"a in (,b)", "a in (,b)"},
         {"a in (b,)", "a in (,b)"},
         {"a in (b,,c)", "a in (,b,c)"},
-        {"a in (,)", "a in ()"},
+        {"a in (,)", "a in (,)"},
         {"a>1", "a>1"},
         {"a < 10", "a<10"},
         {"z=1,a=2", "a=2,z=1"},
