@@ -345,20 +345,21 @@ static int order_shape(struct heap_order *order, struct cleat_heap *arena, const
     return heap_words(arena, type, count, 0, order->words, indexed ? 2 * count : count, ret);
 }
 
-int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, size_t count, uint32_t *ret)
+int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, const uint16_t *order,
+                      bool in_order, size_t count, uint32_t *ret)
 {
+    uint32_t words[2 * SHAPE_ORDERED_MAX];
     if (heap->is_pool)
         return cleat__pool_words(heap, NODE_SHAPE_SORTED, count, keys, count, ret);
-    if (count <= SHAPE_LINEAR_MAX)
-        return heap_words(heap, NODE_SHAPE, count, 0, keys, count, ret);
-    struct heap_order order;
-    int r = order_init(&order, count);
-    if (r == 0) {
-        r = order_sort(&order, heap, keys, count);
-        r = r == 0 ? order_shape(&order, heap, keys, count, ret) : r;
-        order_fini(&order);
+    if (in_order || count <= SHAPE_LINEAR_MAX)
+        return heap_words(heap, in_order ? NODE_SHAPE_SORTED : NODE_SHAPE, count, 0, keys, count,
+                          ret);
+    cleat_assert(count <= SHAPE_ORDERED_MAX);
+    for (size_t i = 0; i < count; i++) {
+        words[i] = keys[i];
+        words[count + i] = order[i];
     }
-    return r;
+    return heap_words(heap, NODE_SHAPE_INDEXED, count, 0, words, 2 * count, ret);
 }
 
 int cleat__heap_shaped(struct cleat_heap *heap, const uint32_t *words, size_t count, uint32_t *ret)

@@ -116,6 +116,8 @@ struct cleat_heap {
 
 /* Objects with more members than this are found by halving, where their shape has an order. */
 #define SHAPE_LINEAR_MAX 8
+/* Most members that cleat__heap_shape takes for an arena. */
+#define SHAPE_ORDERED_MAX 128
 
 static inline bool ref_is_node(uint32_t ref)
 {
@@ -264,9 +266,12 @@ void cleat__pool_unhold(struct cleat_heap *pool, uint32_t ref);
 
 /* The steps of making an object (heap.c), which the parser takes one by one. */
 int cleat__heap_key(struct cleat_heap *heap, struct cleat_str key, uint32_t *ret) CLEAT_MUST_CHECK;
-/** @keys, none doubled, in the order of the values; in a pool that must be the keys' byte order. */
-int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, size_t count,
-                      uint32_t *ret) CLEAT_MUST_CHECK;
+/**
+ * @keys, none doubled, in the order of the values; in a pool that must be the keys' byte order.
+ * @order: for each rank in that order its place in @keys; @in_order: both are the same.
+ */
+int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, const uint16_t *order,
+                      bool in_order, size_t count, uint32_t *ret) CLEAT_MUST_CHECK;
 /** The object of @count > 0 members; @words are its shape and the values. */
 int cleat__heap_shaped(struct cleat_heap *heap, const uint32_t *words, size_t count,
                        uint32_t *ret) CLEAT_MUST_CHECK;

@@ -233,12 +233,12 @@ static bool step_sort(struct site *const *fields, uint16_t *order, uint32_t coun
 
 int cleat__step_shape(struct cleat_parser *parser, struct step *step)
 {
-    struct site *fields[SITE_FIELDS_MAX + 16];
-    uint32_t keys[SITE_FIELDS_MAX + 16];
-    uint16_t order[SITE_FIELDS_MAX + 16];
+    struct site *fields[STEP_FIELDS_MAX];
+    uint32_t keys[STEP_FIELDS_MAX];
+    uint16_t order[STEP_FIELDS_MAX];
     uint32_t count = step->count, at = count;
     bool is_pool = parser->target->heap->is_pool;
-    cleat_assert(count <= SITE_FIELDS_MAX + 16);
+    cleat_assert(count <= STEP_FIELDS_MAX);
     for (const struct step *one = step; one->field; one = one->parent)
         if (!one->field->left_out)
             fields[--at] = one->field;
@@ -254,7 +254,8 @@ int cleat__step_shape(struct cleat_parser *parser, struct step *step)
         if (r != 0)
             return r;
     }
-    int r = cleat__heap_shape(parser->target->heap, keys, count, &step->shape);
+    int r = cleat__heap_shape(parser->target->heap, keys, step->order, step->in_order, count,
+                              &step->shape);
     if (r == 0)
         step->stamp = parser->target->stamp;
     return r;

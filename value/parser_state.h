@@ -22,6 +22,8 @@
 #include "value/scan.h"
 
 #define SITE_FIELDS_MAX 96
+#define STEP_FIELDS_MAX (SITE_FIELDS_MAX + 16) /* with those that have roles */
+_Static_assert(STEP_FIELDS_MAX <= SHAPE_ORDERED_MAX, "shapes of steps fit");
 #define SITE_STEPS_MAX 512
 #define SITE_COPY_BYTES_MAX 96
 #define PARSER_SITES_MAX 8192
