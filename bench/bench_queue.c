@@ -16,6 +16,7 @@
 #include <cleat/queue.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "base/thread.h"
 
 #define KEYS 20000
@@ -156,7 +157,7 @@ static double bench_threads(size_t batch)
 
 int main(void)
 {
-    names = calloc(KEYS, sizeof(*names));
+    names = cleat_mem_zalloc(KEYS, sizeof(*names));
     cleat_assert(names);
     for (size_t i = 0; i < KEYS; i++)
         (void)snprintf(names[i], sizeof(names[i]), "web-5d9c7b9f8-%05zu", i); /* fits */
@@ -169,6 +170,6 @@ int main(void)
                  "\"keys_per_s_batch_1\":%.0f}\n",
                  single, backlog, PRODUCERS, WORKERS, BATCH, threads,
                  threads_single); /* stdout's loss shows */
-    free(names);
+    cleat_mem_free(names);
     return 0;
 }
