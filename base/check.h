@@ -11,4 +11,10 @@ _Noreturn void cleat_check_failed(const char *condition, const char *file, int l
 #define cleat_assert(condition) \
     ((condition) ? (void)0 : cleat_check_failed(#condition, __FILE__, __LINE__))
 
+/** Drops a result on purpose; say why beside it. A cast to void doesn't silence gcc. */
+#define cleat_ignore(call) \
+    do {                   \
+        if (call) {}       \
+    } while (0)
+
 #endif
