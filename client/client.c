@@ -13,6 +13,7 @@
 
 #define CLIENT_MAGIC 0xc11e4701u
 #define CLIENT_PATH_BYTES_MAX (32 * CLEAT_KIB)
+#define CLIENT_NAMES_MAX 3
 
 static const struct cleat_client_call client_no_call;
 
@@ -252,15 +253,40 @@ static int client_put(struct cleat_client *client, struct client_send *send,
     return result;
 }
 
+static bool client_names_by_server(struct cleat_value body)
+{
+    struct cleat_value metadata = cleat_value_get(body, "metadata");
+    return !cleat_value_is_present(cleat_value_get(metadata, "name")) &&
+           cleat_value_is_present(cleat_value_get(metadata, "generateName"));
+}
+
+static int client_create_once(struct cleat_client *client, const struct cleat_client_target *target,
+                              struct cleat_value body, const struct cleat_client_call *call,
+                              struct cleat_object **ret, struct cleat_err *err)
+{
+    struct client_send send;
+    cleat__client_send_init(&send, "POST", call);
+    int result = client_put(client, &send, target, CLIENT_PATH_CREATE, body, call, ret, err);
+    cleat__client_send_fini(&send);
+    return result;
+}
+
+/* Older servers leave it to the client to try another suffix; nothing was created then. */
 int cleat_client_create(struct cleat_client *client, const struct cleat_client_target *target,
                         struct cleat_value body, const struct cleat_client_call *call,
                         struct cleat_object **ret, struct cleat_err *err)
 {
     call = call ? call : &client_no_call;
-    struct client_send send;
-    cleat__client_send_init(&send, "POST", call);
-    int result = client_put(client, &send, target, CLIENT_PATH_CREATE, body, call, ret, err);
-    cleat__client_send_fini(&send);
+    struct cleat_err local = CLEAT_ERR_INIT;
+    int result = client_create_once(client, target, body, call, ret, &local);
+    for (int again = 0; result == -EEXIST && again < CLIENT_NAMES_MAX; again++) {
+        if (!client_names_by_server(body))
+            break;
+        cleat_err_clear(&local);
+        result = client_create_once(client, target, body, call, ret, &local);
+    }
+    if (result != 0 && err && err->code == 0)
+        *err = local;
     return result;
 }
 

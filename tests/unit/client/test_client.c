@@ -201,6 +201,50 @@ START_TEST(test_create)
 }
 END_TEST
 
+/* The first @arg requests collide. */
+static void script_collides(void *arg, struct script_exchange *exchange,
+                            const struct script_request *request)
+{
+    if (request->number <= *(unsigned *)arg)
+        script_reply(exchange, 409, NULL,
+                     "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"message\":\"there\"}");
+    else
+        script_reply(exchange, 201, NULL, POD);
+}
+
+START_TEST(test_create_collides)
+{
+    static const struct {
+        const char *name;
+        unsigned collisions;
+        int result;
+        unsigned requests;
+    } cases[] = {
+        {"\"generateName\":\"a-\"", 2, 0, 3},
+        {"\"generateName\":\"a-\"", 99, -EEXIST, 4},
+        {"\"name\":\"a\"", 1, -EEXIST, 1},
+        {"\"name\":\"a\",\"generateName\":\"a-\"", 1, -EEXIST, 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsigned collisions = cases[i].collisions;
+        struct client_fixture fixture;
+        struct cleat_document *body = NULL;
+        struct cleat_client_target target = target_of(&pods, "default", NULL, NULL);
+        client_fixture_init(&fixture, script_collides, &collisions);
+        client_fixture_open(&fixture);
+        ck_assert_int_eq(cleat_document_format(&body, NULL, "{\"metadata\":{%s}}", cases[i].name),
+                         0);
+        ck_assert_int_eq(cleat_client_create(fixture.client, &target, cleat_document_root(body),
+                                             NULL, NULL, &fixture.err),
+                         cases[i].result);
+        ck_assert_uint_eq(script_server_requests(fixture.server), cases[i].requests);
+        ck_assert_int_eq(fixture.err.code, cases[i].result);
+        cleat_document_unref(body);
+        client_fixture_fini(&fixture);
+    }
+}
+END_TEST
+
 START_TEST(test_update_draft)
 {
     struct script script = {.status = 200};
@@ -700,7 +744,7 @@ START_TEST(test_conflict)
 END_TEST
 
 CLEAT_SUITE_MAIN("client", test_get, test_paths, test_refused_before_sending, test_create,
-                 test_update_draft, test_patch, test_delete, test_dry_run_client, test_fenced,
-                 test_list, test_list_each, test_expired_continue, test_list_that_breaks,
-                 test_watch, test_access, test_reviews_and_raw, test_answers_that_are_none,
-                 test_conflict)
+                 test_create_collides, test_update_draft, test_patch, test_delete,
+                 test_dry_run_client, test_fenced, test_list, test_list_each, test_expired_continue,
+                 test_list_that_breaks, test_watch, test_access, test_reviews_and_raw,
+                 test_answers_that_are_none, test_conflict)
