@@ -28,6 +28,7 @@ struct cleat_api_failure {
     char *group;   /* details; owned, or NULL */
     char *kind;
     char *name;
+    char *continue_; /* of an expired list: metadata.continue; owned, or NULL */
     int retry_after_s;
     struct cleat_api_cause causes[CLEAT_API_CAUSES_MAX]; /* further ones are left out */
     size_t cause_count;
@@ -51,8 +52,8 @@ void cleat_api_fail_cause(struct cleat_api_failure *failure, const char *reason,
                           const char *format, ...) CLEAT_PRINTF(4, 5);
 /** 400 or 500 from an error of a lower layer. Returns -EPROTO. */
 int cleat_api_fail_err(struct cleat_api_failure *failure, int code, const struct cleat_err *err);
-/** Appends the Status as JSON. */
+/** Appends the Status as JSON; a failure is sticky in @buffer. */
 int cleat_api_failure_write(const struct cleat_api_failure *failure,
-                            struct cleat_buffer *buffer) CLEAT_MUST_CHECK;
+                            struct cleat_buffer *buffer);
 
 #endif

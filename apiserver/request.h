@@ -18,7 +18,7 @@ struct cleat_api_server;
 /* What the HTTP layer gives; all borrowed for the call. */
 struct cleat_api_http {
     const char *method;
-    const char *path;  /* percent-decoded? no: as on the wire, without the query */
+    const char *path;  /* as on the wire, without the query */
     const char *query; /* as on the wire, without the question mark; "" */
     struct cleat_str body;
     const char *authorization; /* headers; NULL where absent */

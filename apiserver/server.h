@@ -44,4 +44,13 @@ void cleat_api_server_handle_as(struct cleat_api_server *server, struct cleat_ap
                                 const struct cleat_api_http *http,
                                 struct cleat_api_response *response);
 
+/** 0, or 403 worded as Kubernetes does. Everything is allowed without RBAC and to system:masters.
+ */
+int cleat_api_authorize(struct cleat_api_server *server,
+                        const struct cleat_api_attributes *attributes,
+                        struct cleat_api_failure *failure) CLEAT_MUST_CHECK;
+/** 403 for @attributes. */
+int cleat_api_fail_forbidden(struct cleat_api_failure *failure,
+                             const struct cleat_api_attributes *attributes, const char *reason);
+
 #endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <cleat/apiserver.h>
+
+#include <cleat/write.h>
+#include <errno.h>
+
+#include "apiserver/builtin.h"
+#include "apiserver/fault.h"
+#include "apiserver/http.h"
+#include "apiserver/put.h"
+#include "apiserver/server.h"
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "kube/base64.h"
+
+#define APISERVER_MAGIC 0x41504953u
+
+struct cleat_apiserver {
+    unsigned magic;
+    struct cleat_api_server core;
+    char *listen;
+    char *ca_pem; /* NULL: plain HTTP */
+    char *cert_pem;
+    char *key_pem;
+};
+
+static int apiserver_parts(struct cleat_apiserver *server,
+                           const struct cleat_apiserver_options *options, struct cleat_err *err)
+{
+    struct cleat_api_server *core = &server->core;
+    int result = cleat_api_registry_init(&core->registry, core->clock, options->history_max);
+    cleat_api_tokens_init(&core->tokens);
+    if (result == 0)
+        result = cleat_api_faults_new(core->clock, &core->faults);
+    if (result == 0)
+        result = cleat_api_builtin_add(&core->registry);
+    if (result != 0)
+        return cleat_err_set(err, result, "no memory for an API server");
+    if (options->token_file)
+        result = cleat_api_tokens_load(&core->tokens, options->token_file, err);
+    return result == 0 ? cleat_api_builtin_namespaces(core, err) : result;
+}
+
+int cleat_apiserver_new(const struct cleat_apiserver_options *options, struct cleat_apiserver **ret,
+                        struct cleat_err *err)
+{
+    struct cleat_apiserver *server = cleat_mem_zalloc(1, sizeof(*server));
+    if (!server)
+        return cleat_err_set(err, -ENOMEM, "no memory for an API server");
+    server->magic = APISERVER_MAGIC;
+    server->core.clock = options->clock ? options->clock : cleat_clock_system();
+    server->core.log = options->log;
+    server->core.rbac = options->rbac;
+    server->core.plain_http = options->plain_http;
+    server->core.no_watch_list = options->no_watch_list;
+    server->listen = cleat_mem_strdup(options->listen ? options->listen : "127.0.0.1:0");
+    int result = server->listen ? apiserver_parts(server, options, err)
+                                : cleat_err_set(err, -ENOMEM, "no memory for an API server");
+    if (result != 0) {
+        (void)cleat_apiserver_free(server);
+        return result;
+    }
+    *ret = server;
+    return 0;
+}
+
+int cleat_apiserver_start(struct cleat_apiserver *server, struct cleat_err *err)
+{
+    cleat_assert(server->magic == APISERVER_MAGIC);
+    const struct cleat_api_http_options options = {
+        .listen = server->listen, .cert_pem = server->cert_pem, .key_pem = server->key_pem};
+    return cleat_api_http_start(&server->core, &options, &server->core.http, err);
+}
+
+void cleat_apiserver_stop(struct cleat_apiserver *server)
+{
+    cleat_assert(server->magic == APISERVER_MAGIC);
+    server->core.stopping = true;
+    cleat_api_faults_stop(server->core.faults);
+    cleat_api_registry_wake(&server->core.registry, false);
+    server->core.http = cleat_api_http_stop(server->core.http);
+}
+
+struct cleat_apiserver *cleat_apiserver_free(struct cleat_apiserver *server)
+{
+    if (!server)
+        return NULL;
+    if (server->core.http)
+        cleat_apiserver_stop(server);
+    cleat_api_registry_fini(&server->core.registry);
+    cleat_api_tokens_fini(&server->core.tokens);
+    server->core.faults = cleat_api_faults_free(server->core.faults);
+    cleat_mem_free(server->listen);
+    cleat_mem_free(server->ca_pem);
+    cleat_mem_free(server->cert_pem);
+    cleat_mem_free(server->key_pem);
+    server->magic = 0;
+    return cleat_mem_free(server);
+}
+
+const char *cleat_apiserver_url(const struct cleat_apiserver *server)
+{
+    return server->core.http ? cleat_api_http_url(server->core.http) : "";
+}
+
+/* A token for the user; new. */
+static int apiserver_token(struct cleat_apiserver *server, const char *name,
+                           const char *const *groups, char **ret)
+{
+    static const char *const masters[] = {"system:masters", NULL};
+    struct cleat_api_user *user = NULL;
+    int result = cleat_api_user_new(cleat_str_of(name), CLEAT_STR(""), &user);
+    for (const char *const *group = groups ? groups : masters; result == 0 && *group; group++)
+        result = cleat_api_user_add_group(user, cleat_str_of(*group));
+    if (result == 0 && !cleat_api_user_in(user, "system:authenticated"))
+        result = cleat_api_user_add_group(user, CLEAT_STR("system:authenticated"));
+    if (result == 0)
+        result = cleat_api_tokens_make(&server->core.tokens, server->core.clock, user, ret);
+    (void)cleat_api_user_unref(user);
+    return result;
+}
+
+int cleat_apiserver_kubeconfig(struct cleat_apiserver *server, const char *user,
+                               const char *const *groups, struct cleat_kubeconfig **ret,
+                               struct cleat_err *err)
+{
+    CLEAT_CLEANUP(cleat_mem_freep) char *token = NULL;
+    struct cleat_kubeconfig *config = NULL;
+    int result = apiserver_token(server, user, groups, &token);
+    if (result == 0)
+        result = cleat_kubeconfig_new(cleat_apiserver_url(server), &config);
+    if (result == 0)
+        result = cleat_kubeconfig_set(&config->token, token);
+    if (result == 0 && server->ca_pem)
+        result = cleat_kubeconfig_set(&config->ca_pem, server->ca_pem);
+    if (result != 0) {
+        (void)cleat_kubeconfig_free(config);
+        return cleat_err_set(err, result, "user %s: a config can't be made", user);
+    }
+    *ret = config;
+    return 0;
+}
+
+/* A kubeconfig is YAML, and JSON is YAML. */
+static void apiserver_write_config(const struct cleat_apiserver *server, const char *user,
+                                   const char *token, struct cleat_buffer *text)
+{
+    cleat_buffer_text(text, "{\"kind\":\"Config\",\"apiVersion\":\"v1\",\"current-context\":"
+                            "\"cleat\",\"clusters\":[{\"name\":\"cleat\",\"cluster\":{\"server\":");
+    cleat_write_string(text, cleat_str_of(cleat_apiserver_url(server)));
+    if (server->ca_pem) {
+        cleat_buffer_text(text, ",\"certificate-authority-data\":\"");
+        cleat_base64_encode(text, cleat_str_of(server->ca_pem));
+        cleat_buffer_byte(text, '"');
+    }
+    cleat_buffer_text(text, "}}],\"users\":[{\"name\":");
+    cleat_write_string(text, cleat_str_of(user));
+    cleat_buffer_text(text, ",\"user\":{\"token\":");
+    cleat_write_string(text, cleat_str_of(token));
+    cleat_buffer_text(text, "}}],\"contexts\":[{\"name\":\"cleat\",\"context\":{\"cluster\":"
+                            "\"cleat\",\"namespace\":\"default\",\"user\":");
+    cleat_write_string(text, cleat_str_of(user));
+    cleat_buffer_text(text, "}}]}\n");
+}
+
+int cleat_apiserver_kubeconfig_text(struct cleat_apiserver *server, const char *user,
+                                    const char *const *groups, char **ret, struct cleat_err *err)
+{
+    CLEAT_CLEANUP(cleat_mem_freep) char *token = NULL;
+    struct cleat_buffer text = CLEAT_BUFFER_INIT(CLEAT_MIB);
+    int result = apiserver_token(server, user, groups, &token);
+    if (result == 0) {
+        apiserver_write_config(server, user, token, &text);
+        result = text.failed;
+    }
+    if (result == 0)
+        *ret = cleat_buffer_take(&text);
+    cleat_buffer_fini(&text);
+    return result == 0 ? 0 : cleat_err_set(err, result, "user %s: a config can't be made", user);
+}
+
+int cleat_apiserver_put(struct cleat_apiserver *server, struct cleat_value object,
+                        struct cleat_err *err)
+{
+    return cleat_api_put(&server->core, object, true, err);
+}
+
+void cleat_apiserver_compact(struct cleat_apiserver *server)
+{
+    cleat_api_registry_compact(&server->core.registry);
+}
+
+int cleat_apiserver_fault(struct cleat_apiserver *server, const struct cleat_fault *fault)
+{
+    return cleat_api_faults_add(server->core.faults, fault);
+}
+
+void cleat_apiserver_fault_clear(struct cleat_apiserver *server, int id)
+{
+    cleat_api_faults_clear(server->core.faults, id);
+}
+
+uint64_t cleat_apiserver_requests(struct cleat_apiserver *server, const char *method,
+                                  const char *path, const char *query)
+{
+    return cleat_api_faults_requests(server->core.faults, method, path, query);
+}
