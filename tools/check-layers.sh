@@ -101,7 +101,7 @@ function check_ours(file, line, header, layer,    target) {
     } else if ((header in known) && (layer in layers)) {
         target = layer_of(header)
         if (!((layer, target) in allowed)) bad(file, line, layer " may not use \"" header "\"")
-    } else if (header !~ /\// && header !~ /\.def$/ && layer != "tests") {
+    } else if (header !~ /\// && header !~ /\.def$/ && layer != "tests" && layer != "bench") {
         bad(file, line, "\"" header "\": name it with its folder")
     }
 }
@@ -109,7 +109,7 @@ function check_ours(file, line, header, layer,    target) {
 function check_public(file, line, header, layer,    noun, n, parts, i, fine) {
     if (!(("include/" header) in known)) {
         bad(file, line, "<" header "> doesn\x27t exist")
-    } else if (header == "cleat/cleat.h" && layer != "examples" && layer != "tests") {
+    } else if (header == "cleat/cleat.h" && layer != "examples" && layer != "tests" && layer != "bench") {
         bad(file, line, "<cleat/cleat.h> is for users; name the headers")
     } else if (layer in layers) {
         if (!may_use_public(layer, header)) bad(file, line, layer " may not use <" header ">")
