@@ -471,6 +471,55 @@ START_TEST(test_many_threads)
 }
 END_TEST
 
+/* {"a":1} */
+static const char gzip_text[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x4a\x54\xb2\x32"
+                                "\xac\x05\x00\xaf\xac\x1b\x56\x07\x00\x00\x00";
+
+struct packed {
+    bool broken;
+};
+
+static void script_gzip(void *arg, struct script_exchange *exchange,
+                        const struct script_request *request)
+{
+    const struct packed *packed = arg;
+    char bytes[sizeof(gzip_text)];
+    char head[128];
+    memcpy(bytes, gzip_text, sizeof(bytes));
+    if (packed->broken)
+        bytes[12] ^= 0x55;
+    (void)snprintf(head, sizeof(head),
+                   "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+                   sizeof(gzip_text) - 1);
+    script_send_text(exchange, head);
+    script_send(exchange, bytes, sizeof(gzip_text) - 1);
+}
+
+START_TEST(test_gzip)
+{
+    for (int broken = 0; broken < 2; broken++) {
+        struct packed packed = {.broken = broken};
+        struct client_fixture fixture;
+        struct cleat_transport_answer answer;
+        const struct cleat_transport_request request = {.method = "GET", .path = "/", .gzip = true};
+        client_fixture_init(&fixture, script_gzip, &packed);
+        client_fixture_open(&fixture);
+        cleat_transport_answer_init(&answer);
+        int result = cleat_transport_call(cleat__client_transport(fixture.client), &request,
+                                          &answer, &fixture.err);
+        if (broken) {
+            ck_assert_int_eq(result, -EPROTO);
+            ck_assert_ptr_nonnull(strstr(fixture.err.text, "/: answer's compression is broken"));
+        } else {
+            ck_assert_int_eq(result, 0);
+            ck_assert_str_eq(answer.body.data, "{\"a\":1}");
+        }
+        cleat_transport_answer_fini(&answer);
+        client_fixture_fini(&fixture);
+    }
+}
+END_TEST
+
 struct taken {
     char bytes[64];
     size_t length;
@@ -584,5 +633,5 @@ CLEAT_SUITE_MAIN("transport_request", test_get, test_body_and_types, test_path_a
                  test_impersonation, test_connection_is_kept, test_timeout_and_fresh_connection,
                  test_refused, test_errors_of_the_server, test_caps, test_garbage, test_fence,
                  test_forbidden_thread, test_observe, test_warnings, test_many_threads,
-                 test_bytes_as_they_come, test_bad_options, test_no_credentials_over_plain_http,
-                 test_header_injection)
+                 test_bytes_as_they_come, test_gzip, test_bad_options,
+                 test_no_credentials_over_plain_http, test_header_injection)
