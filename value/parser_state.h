@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parser's insides, shared by parser.c (tokens and chunks), parser_site.c (what was learned),
- * parser_build.c (values) and parser_item.c (lists and watches). Private to these.
+ * The parser's insides, shared by parser.c (chunks), parser_token.c (tokens), parser_skip.c (what
+ * isn't kept), parser_site.c (what was learned), parser_build.c (values) and parser_item.c (lists
+ * and watches). Private to these.
  *
  * Learning: objects of one kind look alike, so the parser keeps a site for each place in them (a
  * path, with all elements of an array as one). A site knows what the projection says there, the
@@ -274,6 +275,28 @@ void cleat__parser_resume(struct cleat_parser *parser);
 void cleat__parser_cut(struct cleat_parser *parser, uint32_t count);
 /** Notes that references of keys and shapes may have become invalid. */
 void cleat__parser_renew(struct cleat_parser *parser, struct target *target);
+
+/* parser_token.c */
+
+/** True for bytes that true, false, null and numbers are made of. */
+static inline bool word_byte(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '+' || c == '.';
+}
+
+/** Ends the text with @code at @at. Returns @code. */
+int cleat__parser_fail(struct cleat_parser *parser, const char *at, int code, const char *what,
+                       struct cleat_err *err);
+/** A failure inside an object breaks that object (0); elsewhere it ends the text (negative). */
+int cleat__parser_broken(struct cleat_parser *parser, const char *at, int code, const char *what,
+                         struct cleat_err *err) CLEAT_MUST_CHECK;
+/** After a value, of which @ref is what was built: what comes next, and what ended with it. */
+int cleat__parser_done(struct cleat_parser *parser, const char *at, uint32_t ref,
+                       struct cleat_err *err) CLEAT_MUST_CHECK;
+/** Takes whole tokens. Returns the first byte that wasn't taken; a failure is in @ret. */
+const char *cleat__parser_run(struct cleat_parser *parser, const char *at, const char *end,
+                              int *ret, struct cleat_err *err);
 
 /* parser_skip.c */
 
