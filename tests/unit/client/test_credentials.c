@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "support/chaos.h"
 #include "support/fake_clock.h"
 #include "support/suite.h"
 #include "support/temp_dir.h"
@@ -562,6 +563,39 @@ START_TEST(test_exec_refused)
 }
 END_TEST
 
+static int look_up_once(void *arg)
+{
+    struct cleat_credentials_options options = {
+        .config = config, .clock = &fake.clock, .allow_exec = true};
+    struct cleat_credentials *own = NULL;
+    const struct cleat_credentials_set *set = NULL;
+    int r = cleat_credentials_new(&options, &own, NULL);
+    if (r == 0)
+        r = cleat_credentials_lookup(own, true, &set, NULL);
+    cleat_credentials_set_unref(set);
+    cleat_credentials_free(own);
+    return r;
+}
+
+START_TEST(test_memory)
+{
+    start();
+    cleat_temp_dir_write(&dir, "token", "t");
+    cleat_temp_dir_write(&dir, "cert", PEM("c"));
+    cleat_temp_dir_write(&dir, "key", PEM("k"));
+    set(&config->token_file, path_of("token"));
+    set(&config->client_cert_file, path_of("cert"));
+    set(&config->client_key_file, path_of("key"));
+    set(&config->username, "u");
+    ck_assert_uint_gt(cleat_chaos_sweep_tolerant(look_up_once, NULL), 10);
+    finish();
+    start();
+    plugin("echo '" CREDENTIAL(V1, "\"token\":\"t\"") "'", "");
+    ck_assert_uint_gt(cleat_chaos_sweep_tolerant(look_up_once, NULL), 10);
+    finish();
+}
+END_TEST
+
 /* Threads */
 
 #define READERS 4
@@ -629,4 +663,4 @@ CLEAT_SUITE_MAIN("credentials", test_constant, test_basic, test_token_file, test
                  test_exec_certificate, test_exec_expiry, test_exec_rejected, test_exec_wrong,
                  test_exec_keeps_old, test_exec_time_limit, test_exec_leaves_daemon,
                  test_exec_without_waiting, test_exec_freed_while_running, test_exec_refused,
-                 test_threads)
+                 test_memory, test_threads)
