@@ -27,12 +27,10 @@ static const size_t item_key_bytes[CLEAT__QUEUE_SIZES] = {56, 136, CLEAT__QUEUE_
 /* Copies one part with a NUL; returns where the next begins, or 0 where it doesn't fit. */
 static size_t key_append(struct queue_key *key, size_t at, struct cleat_str part)
 {
-    if (part.length >= sizeof(key->bytes) - at) {
+    if (part.length >= sizeof(key->bytes) - at)
         return 0;
-    }
-    if (part.length > 0) {
+    if (part.length > 0)
         memcpy(key->bytes + at, part.data, part.length);
-    }
     key->bytes[at + part.length] = '\0';
     return at + part.length + 1;
 }
@@ -40,15 +38,13 @@ static size_t key_append(struct queue_key *key, size_t at, struct cleat_str part
 int cleat__queue_key_make(struct queue_key *key, struct cleat_str cluster,
                           struct cleat_str namespace_, struct cleat_str name)
 {
-    if (name.length == 0) {
+    if (name.length == 0)
         return -EINVAL;
-    }
     size_t namespace_at = key_append(key, 0, cluster);
     size_t name_at = namespace_at ? key_append(key, namespace_at, namespace_) : 0;
     size_t length = name_at ? key_append(key, name_at, name) : 0;
-    if (length == 0) {
+    if (length == 0)
         return -EINVAL;
-    }
     key->namespace_offset = (uint16_t)namespace_at;
     key->name_offset = (uint16_t)name_at;
     key->length = (uint16_t)length;
