@@ -7,11 +7,13 @@
 #include "apiserver/builtin.h"
 #include "apiserver/fault.h"
 #include "apiserver/http.h"
+#include "apiserver/janitor.h"
 #include "apiserver/put.h"
 #include "apiserver/server.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "certs/authority.h"
 #include "kube/base64.h"
 
 #define APISERVER_MAGIC 0x41504953u
@@ -25,6 +27,34 @@ struct cleat_apiserver {
     char *key_pem;
 };
 
+/* A certificate of our own for loopback. By the system's clock: that is what clients judge it by.
+ */
+static int apiserver_certify(struct cleat_apiserver *server, struct cleat_err *err)
+{
+    static const char *const names[] = {"127.0.0.1", "::1", "localhost", "kubernetes", NULL};
+    const struct cleat_clock *clock = cleat_clock_system();
+    struct cleat_bundle *bundle = NULL;
+    CLEAT_CLEANUP(cleat_authority_freep) struct cleat_authority *authority = NULL;
+    int result =
+        cleat_authority_new("cleat-apiserver", CLEAT_AUTHORITY_LIFETIME_S, clock, &authority, err);
+    if (result == 0)
+        result =
+            cleat_authority_issue(authority, names, CLEAT_LEAF_LIFETIME_S, clock, &bundle, err);
+    if (result != 0)
+        return result;
+    struct cleat_str ca = cleat_authority_cert(authority);
+    struct cleat_str cert = cleat_bundle_cert(bundle);
+    struct cleat_str key = cleat_bundle_key(bundle);
+    server->ca_pem = cleat_mem_strndup(ca.data, ca.length);
+    server->cert_pem = cleat_mem_strndup(cert.data, cert.length);
+    server->key_pem = cleat_mem_strndup(key.data, key.length);
+    (void)cleat_bundle_unref(bundle);
+    if (!server->ca_pem || !server->cert_pem || !server->key_pem)
+        return cleat_err_set(err, -ENOMEM, "no memory for a certificate");
+    server->core.ca_pem = server->ca_pem;
+    return 0;
+}
+
 static int apiserver_parts(struct cleat_apiserver *server,
                            const struct cleat_apiserver_options *options, struct cleat_err *err)
 {
@@ -35,9 +65,13 @@ static int apiserver_parts(struct cleat_apiserver *server,
         result = cleat_api_faults_new(core->clock, &core->faults);
     if (result == 0)
         result = cleat_api_builtin_add(&core->registry);
+    if (result == 0 && !options->no_gc)
+        result = cleat_api_janitor_new(core, &core->janitor);
     if (result != 0)
         return cleat_err_set(err, result, "no memory for an API server");
-    if (options->token_file)
+    if (!options->plain_http)
+        result = apiserver_certify(server, err);
+    if (result == 0 && options->token_file)
         result = cleat_api_tokens_load(&core->tokens, options->token_file, err);
     return result == 0 ? cleat_api_builtin_namespaces(core, err) : result;
 }
@@ -53,6 +87,7 @@ int cleat_apiserver_new(const struct cleat_apiserver_options *options, struct cl
     server->core.log = options->log;
     server->core.rbac = options->rbac;
     server->core.plain_http = options->plain_http;
+    server->core.ca_pem = "";
     server->core.no_watch_list = options->no_watch_list;
     server->listen = cleat_mem_strdup(options->listen ? options->listen : "127.0.0.1:0");
     int result = server->listen ? apiserver_parts(server, options, err)
@@ -70,7 +105,10 @@ int cleat_apiserver_start(struct cleat_apiserver *server, struct cleat_err *err)
     cleat_assert(server->magic == APISERVER_MAGIC);
     const struct cleat_api_http_options options = {
         .listen = server->listen, .cert_pem = server->cert_pem, .key_pem = server->key_pem};
-    return cleat_api_http_start(&server->core, &options, &server->core.http, err);
+    int result = cleat_api_http_start(&server->core, &options, &server->core.http, err);
+    if (result == 0 && server->core.janitor)
+        result = cleat_api_janitor_start(server->core.janitor, err);
+    return result;
 }
 
 void cleat_apiserver_stop(struct cleat_apiserver *server)
@@ -79,6 +117,8 @@ void cleat_apiserver_stop(struct cleat_apiserver *server)
     server->core.stopping = true;
     cleat_api_faults_stop(server->core.faults);
     cleat_api_registry_wake(&server->core.registry, false);
+    if (server->core.janitor)
+        cleat_api_janitor_stop(server->core.janitor);
     server->core.http = cleat_api_http_stop(server->core.http);
 }
 
@@ -88,12 +128,15 @@ struct cleat_apiserver *cleat_apiserver_free(struct cleat_apiserver *server)
         return NULL;
     if (server->core.http)
         cleat_apiserver_stop(server);
+    server->core.janitor = cleat_api_janitor_free(server->core.janitor);
     cleat_api_registry_fini(&server->core.registry);
     cleat_api_tokens_fini(&server->core.tokens);
     server->core.faults = cleat_api_faults_free(server->core.faults);
     cleat_mem_free(server->listen);
     cleat_mem_free(server->ca_pem);
     cleat_mem_free(server->cert_pem);
+    if (server->key_pem)
+        cleat_mem_wipe(server->key_pem, strlen(server->key_pem));
     cleat_mem_free(server->key_pem);
     server->magic = 0;
     return cleat_mem_free(server);

@@ -178,6 +178,7 @@ int cleat_api_change_mutate(struct cleat_api_change *change, struct cleat_api_fa
     if (result != 0 || !next)
         return result;
     cleat_api_change_take(change, next);
+    change->operation.mutated = true;
     return cleat_api_change_prepare(change, failure);
 }
 
@@ -220,8 +221,8 @@ static int change_store(struct cleat_api_change *change, struct cleat_api_record
     if (result < 0)
         return cleat_api_fail(failure, 500, NULL, "the object can't be stored: %s",
                               strerror(-result));
-    if (result == 0 && server->hooks.changed)
-        server->hooks.changed(server, resource, change->old, new ? *ret : NULL);
+    if (result == 0)
+        cleat_api_server_changed(server, resource, change->old, new ? *ret : NULL);
     return result;
 }
 

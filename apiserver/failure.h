@@ -53,7 +53,6 @@ void cleat_api_fail_cause(struct cleat_api_failure *failure, const char *reason,
 /** 400 or 500 from an error of a lower layer. Returns -EPROTO. */
 int cleat_api_fail_err(struct cleat_api_failure *failure, int code, const struct cleat_err *err);
 /** Appends the Status as JSON; a failure is sticky in @buffer. */
-int cleat_api_failure_write(const struct cleat_api_failure *failure,
-                            struct cleat_buffer *buffer);
+int cleat_api_failure_write(const struct cleat_api_failure *failure, struct cleat_buffer *buffer);
 
 #endif

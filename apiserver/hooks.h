@@ -39,6 +39,7 @@ struct cleat_api_operation {
     struct cleat_value old;     /* whole, in the request's version; absent on CREATE */
     struct cleat_value options; /* CreateOptions, UpdateOptions, PatchOptions or DeleteOptions */
     bool dry_run;
+    bool mutated; /* what is prepared comes from mutating admission, not from the client */
 };
 
 struct cleat_api_hooks {

@@ -81,8 +81,8 @@ static int put_store(struct cleat_api_server *server, struct cleat_api_resource 
             cleat_api_registry_get(&server->registry, resource, record->namespace_, record->name);
         result =
             cleat_api_registry_commit(&server->registry, resource, old, record, false, &stored);
-        if (result == 0 && server->hooks.changed)
-            server->hooks.changed(server, resource, old, stored);
+        if (result == 0)
+            cleat_api_server_changed(server, resource, old, stored);
         (void)cleat_api_record_unref(stored);
         (void)cleat_api_record_unref(old);
     }

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "apiserver/impersonation.h"
+#include "apiserver/janitor.h"
 #include "apiserver/verbs.h"
 #include "base/mem.h"
 
@@ -146,6 +147,15 @@ static int server_resource(struct cleat_api_request *request, struct cleat_api_r
     }
     return cleat_api_fail(failure, 405, NULL,
                           "the server does not allow this method on the requested resource");
+}
+
+void cleat_api_server_changed(struct cleat_api_server *server, struct cleat_api_resource *resource,
+                              struct cleat_api_record *old, struct cleat_api_record *new)
+{
+    if (server->hooks.changed)
+        server->hooks.changed(server, resource, old, new);
+    if (server->janitor)
+        cleat_api_janitor_notice(server->janitor, resource, old, new);
 }
 
 static void server_run(struct cleat_api_server *server, struct cleat_api_user *user,

@@ -13,8 +13,7 @@
 #include "apiserver/tokens.h"
 
 struct cleat_api_http_daemon;
-struct cleat_api_collector;
-struct cleat_api_namespaces;
+struct cleat_api_janitor;
 struct cleat_api_faults;
 
 struct cleat_api_server {
@@ -27,8 +26,8 @@ struct cleat_api_server {
     struct cleat_api_tokens tokens;
     struct cleat_api_hooks hooks;
     struct cleat_api_faults *faults;
-    struct cleat_api_collector *collector;   /* garbage collector */
-    struct cleat_api_namespaces *namespaces; /* namespace controller */
+    struct cleat_api_janitor *janitor; /* NULL: nothing is collected */
+    const char *ca_pem; /* of the server's certificate; "" for plain HTTP; borrowed */
     struct cleat_api_http_daemon *http;
     _Atomic(bool) stopping;
 };
@@ -44,6 +43,9 @@ void cleat_api_server_handle_as(struct cleat_api_server *server, struct cleat_ap
                                 const struct cleat_api_http *http,
                                 struct cleat_api_response *response);
 
+/** Tells everybody who has to know that something was stored; no lock is held. */
+void cleat_api_server_changed(struct cleat_api_server *server, struct cleat_api_resource *resource,
+                              struct cleat_api_record *old, struct cleat_api_record *new);
 /** 0, or 403 worded as Kubernetes does. Everything is allowed without RBAC and to system:masters.
  */
 int cleat_api_authorize(struct cleat_api_server *server,
