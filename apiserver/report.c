@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apiserver/report.h"
 
+#include <errno.h>
 #include <cleat/write.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,6 +69,20 @@ size_t cleat_api_report_index(struct cleat_api_report *report, size_t index)
     return mark;
 }
 
+size_t cleat_api_report_at(struct cleat_api_report *report, const char *format, ...)
+{
+    char text[1024];
+    size_t mark = report->path.length;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (mark && text[0] != '[')
+        cleat_buffer_byte(&report->path, '.');
+    cleat_buffer_text(&report->path, text);
+    return mark;
+}
+
 void cleat_api_report_leave(struct cleat_api_report *report, size_t mark)
 {
     if (mark > report->path.length)
@@ -108,8 +123,8 @@ void cleat_api_report_value(struct cleat_buffer *buffer, struct cleat_value valu
     struct cleat_buffer text = CLEAT_BUFFER_INIT(64 * CLEAT_KIB);
     if (!cleat_value_is_present(value))
         cleat_buffer_text(&text, "\"\"");
-    else
-        (void)cleat_write_json(&text, value, NULL); /* what is too long to show isn't shown */
+    else if (cleat_write_json(&text, value, NULL) != 0)
+        text.failed = -ENOBUFS; /* what is too long to show isn't shown */
     struct cleat_str view = cleat_buffer_view(&text);
     if (text.failed || view.length > REPORT_VALUE_BYTES)
         cleat_buffer_text(buffer, "<value omitted>");

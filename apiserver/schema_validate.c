@@ -171,7 +171,8 @@ static void validate_bound(struct cleat_value value, struct cleat_value bound, c
 {
     struct cleat_scratch scratch;
     struct cleat_str text = CLEAT_STR("");
-    (void)cleat_value_number(bound, &scratch, &text); /* "" where it isn't a number */
+    if (cleat_value_number(bound, &scratch, &text) != 0)
+        text = CLEAT_STR(""); /* it isn't a number */
     cleat_api_report_invalid(report, value, "%s in body should be %s %.*s", validate_name(report),
                              words, CLEAT_STR_ARG(text));
 }

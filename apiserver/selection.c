@@ -63,13 +63,8 @@ static int selection_check(struct cleat_api_selection *selection,
         else if (!cleat_str_is(path, "metadata.name") &&
                  !cleat_str_is(path, "metadata.namespace") &&
                  !selection_knows(request->resource, path))
-            return cleat_api_fail(
-                failure, 400, NULL,
-                "Unable to find \"%s, Resource=%s\" that match label selector "
-                "\"%.*s\", field selector \"%.*s\": field label not supported: %.*s",
-                request->api_version, request->resource->plural,
-                CLEAT_STR_ARG(request->list.label_selector),
-                CLEAT_STR_ARG(request->list.field_selector), CLEAT_STR_ARG(path));
+            return cleat_api_fail(failure, 400, NULL, "field label not supported: %.*s",
+                                  CLEAT_STR_ARG(path));
     }
     return 0;
 }
