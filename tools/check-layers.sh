@@ -21,7 +21,7 @@ BEGIN {
     row("client", "base value kube client")
     row("webhooks", "base value kube webhooks")
     row("controller", "base value kube client controller")
-    row("certs", "base certs")
+    row("certs", "base value kube certs")
     row("certs_live", "base value kube client controller certs certs_live")
     row("cel", "base value cel")
     row("kinds", "base value kube client webhooks controller certs certs_live cel kinds")
