@@ -43,6 +43,8 @@
 #define NODE_SPAN_BITS 16u
 #define NODE_SPAN_UNITS (1u << NODE_SPAN_BITS)
 #define NODE_SPAN_MASK (NODE_SPAN_UNITS - 1)
+#define NODE_BLOCK_UNITS \
+    (NODE_SPAN_UNITS - 16) /* of a whole span: with malloc's own bytes 64 pages */
 #define NODE_SPANS_MAX (1u << (31 - NODE_SPAN_BITS))
 #define NODE_UNIT_BYTES 4u
 #define NODE_SIZE_LONG 255u

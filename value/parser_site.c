@@ -139,7 +139,12 @@ struct site *cleat__site_element(struct cleat_parser *parser, struct site *site,
 
 struct site *cleat__site_plain(struct cleat_parser *parser, struct site *site, struct cleat_str key)
 {
-    struct site *field = site == &parser->anything ? NULL : cleat__site_find(site, key);
+    if (!site->has_roles && projection_keeps_all(site->projection)) {
+        if (!site->any)
+            site->any = site_below(parser, site, site->projection);
+        return site->any;
+    }
+    struct site *field = cleat__site_find(site, key);
     if (field)
         return field;
     const struct projection_node *projection = cleat__projection_member(site->projection, key);

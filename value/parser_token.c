@@ -119,18 +119,36 @@ static int parser_scalar(struct cleat_parser *parser, const char *at, int r, uin
     return r == 0 ? cleat__parser_done(parser, at, ref, err) : r;
 }
 
+/* The same inside an object, where nothing ends with it. */
+static inline int parser_scalar_inside(struct cleat_parser *parser, const char *at, uint32_t ref,
+                                       struct cleat_err *err)
+{
+    if (parser->value_count == parser->value_capacity || parser->depth == parser->item_depth)
+        return parser_scalar(parser, at, 0, ref, err);
+    parser->values[parser->value_count] = ref;
+    parser->keys[parser->value_count++] = parser->key;
+    parser->state = STATE_NEXT;
+    return 0;
+}
+
+/* True where the value that begins is built and nothing else is to be done for it. */
+static inline bool parser_is_plain(const struct cleat_parser *parser)
+{
+    return parser->want == WANT_BUILD && parser->site->role == ROLE_NONE;
+}
+
 /* The last string at this site again? Returns the end of it, or NULL. */
 static const char *site_again(const struct cleat_parser *parser, const struct site *site,
                               const char *at, const char *end)
 {
     size_t length = site->copy_length;
     if (length == 0 || (size_t)(end - at) < length + 2 || at[length + 1] != '"' ||
-        memcmp(at + 1, site->copy, length) != 0)
+        !scan_same(at + 1, site->copy, length))
         return NULL;
     if (ref_is_node(site->copy_ref)) { /* it may have been freed, and its place used again */
         const uint32_t *node = node_at(parser->main.heap, site->copy_ref);
         if (node_header(node) % NODE_COUNT_ONE != header_make(NODE_STRING, (uint32_t)length, 0) ||
-            memcmp(node + 1, site->copy, length) != 0)
+            !scan_same((const char *)(node + 1), site->copy, length))
             return NULL;
     }
     return at + length + 2;
@@ -263,7 +281,7 @@ static const char *key_again(struct cleat_parser *parser, struct frame *frame, c
         return NULL;
     struct site *field = next->field;
     size_t length = field->text_length;
-    if (length == 0 || (size_t)(end - at) < length || memcmp(at, field->text, length) != 0)
+    if (length == 0 || (size_t)(end - at) < length || !scan_same(at, field->text, length))
         return NULL;
     frame->step = next;
     (void)member_want(parser, field);
@@ -502,12 +520,36 @@ static const char *run_string(struct cleat_parser *parser, const char *at, const
     struct cleat_str raw = {at + 1, (size_t)(close - at - 1)};
     if (is_key) {
         *ret = parser_key(parser, raw, flags, err);
+    } else if (flags == 0 && parser_is_plain(parser)) {
+        uint32_t ref = CLEAT_REF_ABSENT;
+        int r = cleat_heap_str(parser->target->heap, raw, &ref);
+        if (r == 0) {
+            site_remember(parser, parser->site, raw, ref);
+            *ret = parser_scalar_inside(parser, close + 1, ref, err);
+        } else {
+            *ret = parser_scalar(parser, close + 1, r, ref, err);
+        }
     } else {
         *ret = parser_value_begin(parser, at, err);
         if (*ret == 0)
             *ret = parser_string_value(parser, raw, flags, close + 1, err);
     }
     return close + 1;
+}
+
+/* True where the text is an integer of up to seven digits, which fits in a reference. */
+static inline bool small_number(const char *at, const char *end, uint32_t *ret)
+{
+    int64_t number = 0;
+    if (end - at < 1 || end - at > 7 || (*at == '0' && end - at > 1))
+        return false;
+    for (; at < end; at++) {
+        if (*at < '0' || *at > '9')
+            return false;
+        number = number * 10 + (*at - '0');
+    }
+    *ret = ref_of_small(number);
+    return true;
 }
 
 static const char *run_value(struct cleat_parser *parser, const char *at, const char *end, int *ret,
@@ -519,7 +561,7 @@ static const char *run_value(struct cleat_parser *parser, const char *at, const 
             parser->target == &parser->main && site->role == ROLE_NONE) {
             const char *after = site_again(parser, site, at, end);
             if (after) {
-                *ret = parser_scalar(parser, after, 0, site->copy_ref, err);
+                *ret = parser_scalar_inside(parser, after, site->copy_ref, err);
                 return after;
             }
         }
@@ -529,11 +571,11 @@ static const char *run_value(struct cleat_parser *parser, const char *at, const 
         if (parser->want == WANT_BUILD && parser->site->raw_length > 0) {
             const char *after = raw_again(parser, parser->site, at, end);
             if (after) {
-                *ret = parser_scalar(parser, after, 0, parser->site->raw_ref, err);
+                *ret = parser_scalar_inside(parser, after, parser->site->raw_ref, err);
                 return after;
             }
         }
-        *ret = parser_value_begin(parser, at, err);
+        *ret = parser_is_plain(parser) ? 0 : parser_value_begin(parser, at, err);
         const char *passed =
             *ret == 0 && parser->want == WANT_CHECK ? parser_pass(parser, at, end) : NULL;
         if (passed) {
@@ -549,6 +591,11 @@ static const char *run_value(struct cleat_parser *parser, const char *at, const 
         after++;
     if (after == end && !parser->whole)
         return at;
+    uint32_t small;
+    if (parser_is_plain(parser) && small_number(at, after, &small)) {
+        *ret = parser_scalar_inside(parser, after, small, err);
+        return after;
+    }
     *ret = parser_value_begin(parser, at, err);
     if (*ret == 0)
         *ret = parser_word(parser, (struct cleat_str){at, (size_t)(after - at)}, after, err);

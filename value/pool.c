@@ -183,11 +183,11 @@ static void pool_retire_block(struct cleat_heap *heap)
 /* Blocks are whole spans; near the maximum half of what is left, so that the table has room too. */
 static int pool_next_block(struct cleat_heap *heap, uint32_t units_min)
 {
-    uint32_t span, units = NODE_SPAN_UNITS;
+    uint32_t span, units = NODE_BLOCK_UNITS;
     int r = cleat__heap_block(heap, units, &span);
     if (r == -ENOBUFS && heap->bytes_max > heap->bytes) {
         units = (uint32_t)((heap->bytes_max - heap->bytes) / 2 / NODE_UNIT_BYTES);
-        units = units < NODE_SPAN_UNITS ? units : NODE_SPAN_UNITS;
+        units = units < NODE_BLOCK_UNITS ? units : NODE_BLOCK_UNITS;
         r = units > units_min ? cleat__heap_block(heap, units, &span) : r;
     }
     if (r != 0)

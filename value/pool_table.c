@@ -55,7 +55,7 @@ int table_prepare(struct table *table, uint64_t hash)
 {
     struct table_segment *segment = table_segment(table, hash);
     uint64_t room = (uint64_t)segment->bucket_count * TABLE_SLOTS;
-    if (segment->count * 20 < room * 17)
+    if (segment->count * 25 < room * 23)
         return 0;
     int r = segment_grow(table, segment);
     return r != 0 && segment->count < room ? 0 : r; /* fuller than wanted, but it goes on */

@@ -22,7 +22,7 @@
 
 #define TABLE_SLOTS 10
 #define TABLE_SLOTS_MASK ((1u << TABLE_SLOTS) - 1)
-#define TABLE_SEGMENT_BITS 10
+#define TABLE_SEGMENT_BITS 7
 #define TABLE_SEGMENTS (1u << TABLE_SEGMENT_BITS)
 #define TABLE_SPILL_MAX UINT16_MAX /* stays there: such a bucket is always searched past */
 

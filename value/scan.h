@@ -41,6 +41,25 @@ static inline const char *scan_blanks(const char *at, const char *end)
     return at;
 }
 
+/* memcmp for short runs, without the call. */
+static inline bool scan_same(const char *a, const char *b, size_t length)
+{
+    uint64_t a_first, b_first, a_last, b_last;
+    if (length > 16)
+        return memcmp(a, b, length) == 0;
+    if (length < 8) {
+        for (size_t i = 0; i < length; i++)
+            if (a[i] != b[i])
+                return false;
+        return true;
+    }
+    memcpy(&a_first, a, 8);
+    memcpy(&b_first, b, 8);
+    memcpy(&a_last, a + length - 8, 8);
+    memcpy(&b_last, b + length - 8, 8);
+    return a_first == b_first && a_last == b_last;
+}
+
 /* True for bytes that a string can't hold as they are: '"', '\\' and controls. */
 static inline bool scan_is_special(unsigned char c)
 {
