@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "apiserver/alias.h"
 #include "apiserver/heads.h"
 #include "apiserver/verbs.h"
 #include "base/limits.h"
@@ -77,17 +78,22 @@ int cleat_api_fail_invalid(struct cleat_api_failure *failure,
     return -EPROTO;
 }
 
-void cleat_api_answer_record(const struct cleat_api_request *request,
-                             const struct cleat_api_record *record,
-                             struct cleat_api_response *response)
+int cleat_api_answer_record(const struct cleat_api_request *request,
+                            struct cleat_api_record *record, struct cleat_api_response *response,
+                            struct cleat_api_failure *failure)
 {
+    struct cleat_err err = CLEAT_ERR_INIT;
+    struct cleat_api_record *view = NULL;
+    if (cleat_api_alias_view(request->resource, record, &view, &err) != 0)
+        return cleat_api_fail_err(failure, 500, &err);
     struct cleat_api_heads heads;
     cleat_api_heads_init(&heads, request);
     cleat_buffer_text(&response->body, heads.object);
-    struct cleat_str tail = cleat_api_heads_tail(&heads, record);
-    cleat_buffer_str(&response->body, tail);
+    cleat_buffer_str(&response->body, cleat_api_heads_tail(&heads, view));
     cleat_buffer_text(&response->body, heads.close);
     cleat_buffer_byte(&response->body, '\n');
+    (void)cleat_api_record_unref(view);
+    return 0;
 }
 
 int cleat_api_check_subresource(const struct cleat_api_request *request, bool write,

@@ -88,6 +88,8 @@ int cleat_apiserver_new(const struct cleat_apiserver_options *options, struct cl
     server->core.rbac = options->rbac;
     server->core.plain_http = options->plain_http;
     server->core.ca_pem = "";
+    server->core.audit = options->audit;
+    server->core.audit_arg = options->audit_arg;
     server->core.no_watch_list = options->no_watch_list;
     server->listen = cleat_mem_strdup(options->listen ? options->listen : "127.0.0.1:0");
     int result = server->listen ? apiserver_parts(server, options, err)
@@ -114,6 +116,8 @@ int cleat_apiserver_start(struct cleat_apiserver *server, struct cleat_err *err)
 void cleat_apiserver_stop(struct cleat_apiserver *server)
 {
     cleat_assert(server->magic == APISERVER_MAGIC);
+    if (!server->core.http)
+        return;
     server->core.stopping = true;
     cleat_api_faults_stop(server->core.faults);
     cleat_api_registry_wake(&server->core.registry, false);
@@ -126,8 +130,7 @@ struct cleat_apiserver *cleat_apiserver_free(struct cleat_apiserver *server)
 {
     if (!server)
         return NULL;
-    if (server->core.http)
-        cleat_apiserver_stop(server);
+    cleat_apiserver_stop(server);
     server->core.janitor = cleat_api_janitor_free(server->core.janitor);
     cleat_api_registry_fini(&server->core.registry);
     cleat_api_tokens_fini(&server->core.tokens);
@@ -145,6 +148,11 @@ struct cleat_apiserver *cleat_apiserver_free(struct cleat_apiserver *server)
 const char *cleat_apiserver_url(const struct cleat_apiserver *server)
 {
     return server->core.http ? cleat_api_http_url(server->core.http) : "";
+}
+
+const char *cleat_apiserver_ca(const struct cleat_apiserver *server)
+{
+    return server->core.ca_pem;
 }
 
 /* A token for the user; new. */
@@ -227,6 +235,22 @@ int cleat_apiserver_put(struct cleat_apiserver *server, struct cleat_value objec
                         struct cleat_err *err)
 {
     return cleat_api_put(&server->core, object, true, err);
+}
+
+int cleat_apiserver_load(struct cleat_apiserver *server, struct cleat_str json,
+                         struct cleat_err *err)
+{
+    struct cleat_document *document = NULL;
+    int result = cleat_document_parse(json, &document, err);
+    if (result == 0)
+        result = cleat_api_put(&server->core, cleat_document_root(document), false, err);
+    (void)cleat_document_unref(document);
+    return result;
+}
+
+void cleat_apiserver_bookmark(struct cleat_apiserver *server)
+{
+    cleat_api_registry_wake(&server->core.registry, true);
 }
 
 void cleat_apiserver_compact(struct cleat_apiserver *server)

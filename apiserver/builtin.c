@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "apiserver/alias.h"
+
 static int builtin_add(struct cleat_api_registry *registry, const struct cleat_api_kind *kind)
 {
     struct cleat_api_resource *resource = NULL;
@@ -37,7 +39,7 @@ int cleat_api_builtin_add(struct cleat_api_registry *registry)
     int result = 0;
     for (size_t i = 0; result == 0 && i < count; i++)
         result = builtin_add(registry, &kinds[i]);
-    return result;
+    return result == 0 ? cleat_api_alias_events(registry) : result;
 }
 
 int cleat_api_builtin_user(const char *name, struct cleat_api_user **ret)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "apiserver/alias.h"
 #include "base/limits.h"
 
 static int change_options(struct cleat_api_change *change, struct cleat_api_failure *failure)
@@ -40,8 +41,13 @@ int cleat_api_change_init(struct cleat_api_change *change, struct cleat_api_requ
     };
     if (old) {
         struct cleat_err err = CLEAT_ERR_INIT;
-        if (cleat_api_record_whole(old, request->api_version, request->resource->kind,
-                                   &change->old_whole, &err) != 0)
+        struct cleat_api_record *view = NULL;
+        int result = cleat_api_alias_view(request->resource, old, &view, &err);
+        if (result == 0)
+            result = cleat_api_record_whole(view, request->api_version, request->resource->kind,
+                                            &change->old_whole, &err);
+        (void)cleat_api_record_unref(view);
+        if (result != 0)
             return cleat_api_fail_err(failure, 500, &err);
         change->operation.old = cleat_document_root(change->old_whole);
     }
@@ -198,7 +204,14 @@ static int change_record(const struct cleat_api_change *change, struct cleat_api
                          struct cleat_api_failure *failure)
 {
     struct cleat_err err = CLEAT_ERR_INIT;
-    int result = cleat_api_record_new(cleat_api_change_object(change), true, ret, &err);
+    const struct cleat_api_alias *alias = change->request->resource->alias;
+    struct cleat_value root = cleat_api_change_object(change);
+    struct cleat_document *encoded = NULL;
+    int result = alias ? alias->encode(root, &encoded, &err) : 0;
+    if (result == 0)
+        result =
+            cleat_api_record_new(encoded ? cleat_document_root(encoded) : root, true, ret, &err);
+    (void)cleat_document_unref(encoded);
     return result == 0 ? 0 : cleat_api_fail_err(failure, result == -ENOMEM ? 500 : 400, &err);
 }
 

@@ -167,7 +167,7 @@ int cleat_api_create_object(struct cleat_api_request *request, struct cleat_docu
         result = create_store(&change, &record, failure);
     if (result == 0) {
         response->code = 201;
-        cleat_api_answer_record(request, record, response);
+        result = cleat_api_answer_record(request, record, response, failure);
     }
     cleat_api_change_fini(&change);
     return result;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "apiserver/alias.h"
 #include "apiserver/heads.h"
 #include "apiserver/pieces.h"
 #include "apiserver/scale.h"
@@ -44,8 +45,7 @@ int cleat_api_get(struct cleat_api_request *request, struct cleat_api_response *
         return cleat_api_fail_not_found(failure, request->resource, request->name);
     if (cleat_str_is(request->subresource, "scale"))
         return cleat_api_scale_answer(request, record, response, failure);
-    cleat_api_answer_record(request, record, response);
-    return 0;
+    return cleat_api_answer_record(request, record, response, failure);
 }
 
 static void list_fill(struct list_stream *list)
@@ -242,6 +242,8 @@ static int list_snapshot(const struct cleat_api_request *request, const struct l
                                              plan->revision, &list->snapshot);
     if (result == CLEAT_API_SNAPSHOT_EXPIRED)
         return list_expired(plan, failure);
+    if (result == 0)
+        result = cleat_api_alias_snapshot(request->resource, &list->snapshot);
     return result == 0 ? 0 : cleat_api_fail(failure, 500, NULL, "no memory for a list");
 }
 

@@ -345,6 +345,8 @@ int cleat_api_path(struct cleat_api_request *request, struct cleat_api_response 
                    struct cleat_api_failure *failure)
 {
     const char *path = request->http->path;
+    if (path_is(path, "/_faults"))
+        return cleat_api_fault_path(request, response, failure);
     if (strcmp(request->http->method, "GET") != 0 && strcmp(request->http->method, "HEAD") != 0)
         return cleat_api_fail(failure, 405, NULL,
                               "the server does not allow this method on the requested resource");

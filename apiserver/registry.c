@@ -33,15 +33,6 @@ void cleat_api_registry_fini(struct cleat_api_registry *registry)
     cleat_lock_fini(&registry->lock);
 }
 
-static struct cleat_api_storage *storage_unref(struct cleat_api_storage *storage)
-{
-    if (!storage || atomic_fetch_sub_explicit(&storage->refs, 1, memory_order_acq_rel) != 1)
-        return NULL;
-    cleat_api_skiplist_fini(&storage->objects);
-    cleat_api_history_fini(&storage->history);
-    return cleat_mem_free(storage);
-}
-
 struct cleat_api_storage *cleat_api_storage_ref(struct cleat_api_storage *storage)
 {
     atomic_fetch_add_explicit(&storage->refs, 1, memory_order_relaxed);
@@ -50,7 +41,11 @@ struct cleat_api_storage *cleat_api_storage_ref(struct cleat_api_storage *storag
 
 struct cleat_api_storage *cleat_api_storage_unref(struct cleat_api_storage *storage)
 {
-    return storage_unref(storage);
+    if (!storage || atomic_fetch_sub_explicit(&storage->refs, 1, memory_order_acq_rel) != 1)
+        return NULL;
+    cleat_api_skiplist_fini(&storage->objects);
+    cleat_api_history_fini(&storage->history);
+    return cleat_mem_free(storage);
 }
 
 int cleat_api_resource_new(struct cleat_api_resource **ret)
@@ -81,8 +76,14 @@ struct cleat_api_resource *cleat_api_resource_unref(struct cleat_api_resource *r
         return NULL;
     if (resource->custom_free)
         resource->custom_free((void *)resource->custom);
-    (void)storage_unref(resource->storage);
+    (void)cleat_api_storage_unref(resource->storage);
     return cleat_mem_free(resource);
+}
+
+void cleat_api_resource_share(struct cleat_api_resource *resource, struct cleat_api_resource *other)
+{
+    (void)cleat_api_storage_unref(resource->storage);
+    resource->storage = cleat_api_storage_ref(other->storage);
 }
 
 const struct cleat_api_version *cleat_api_resource_version(
@@ -123,7 +124,7 @@ static void registry_replace(struct cleat_api_registry *registry, size_t place,
 {
     struct cleat_api_resource *old = registry->resources[place];
     if (old->storage != resource->storage) {
-        (void)storage_unref(resource->storage);
+        (void)cleat_api_storage_unref(resource->storage);
         resource->storage = cleat_api_storage_ref(old->storage);
     }
     registry->resources[place] = cleat_api_resource_ref(resource);

@@ -23,6 +23,7 @@
 #define CLEAT_API_VERSIONS_MAX 8
 
 struct cleat_api_watcher;
+struct cleat_api_alias;
 
 struct cleat_api_version {
     char name[CLEAT_VERSION_BYTES_MAX];
@@ -59,12 +60,6 @@ struct cleat_api_storage {
     struct cleat_api_skiplist objects; /* by key */
     struct cleat_api_history history;
     struct cleat_api_watcher *watchers;
-};
-
-/* How an alias reads and writes what another resource stores. */
-struct cleat_api_alias {
-    int (*decode)(struct cleat_value in, struct cleat_document **ret, struct cleat_err *err);
-    int (*encode)(struct cleat_value in, struct cleat_document **ret, struct cleat_err *err);
 };
 
 struct cleat_api_registry {
@@ -106,6 +101,9 @@ struct cleat_api_resource *cleat_api_registry_find_kind(struct cleat_api_registr
  * plural. */
 int cleat_api_registry_all(struct cleat_api_registry *registry, struct cleat_api_resource ***ret,
                            size_t *ret_count) CLEAT_MUST_CHECK;
+/** @resource stores in @other's storage from now on. Before anything is stored in it. */
+void cleat_api_resource_share(struct cleat_api_resource *resource,
+                              struct cleat_api_resource *other);
 /** The version of that name, served, or NULL. */
 const struct cleat_api_version *cleat_api_resource_version(
     const struct cleat_api_resource *resource, struct cleat_str version);

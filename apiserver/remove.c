@@ -193,7 +193,7 @@ int cleat_api_delete(struct cleat_api_request *request, struct cleat_api_respons
         result =
             remove_one(request, &plan, request->namespace_, request->name, &left, uid, failure);
     if (result == 0 && left)
-        cleat_api_answer_record(request, left, response);
+        result = cleat_api_answer_record(request, left, response, failure);
     else if (result == 0)
         remove_answer(request->resource, request->name, uid, &response->body);
     (void)cleat_document_unref(plan.body);

@@ -158,6 +158,23 @@ void cleat_api_server_changed(struct cleat_api_server *server, struct cleat_api_
         cleat_api_janitor_notice(server->janitor, resource, old, new);
 }
 
+static void server_audit(const struct cleat_api_request *request, int code)
+{
+    const struct cleat_audit audit = {
+        .user = request->user ? request->user->name : "",
+        .verb = request->verb,
+        .path = request->http->path,
+        .group = request->group,
+        .plural = request->plural,
+        .subresource = request->subresource,
+        .namespace_ = request->namespace_,
+        .name = request->name,
+        .code = code,
+    };
+    if (request->server->audit)
+        request->server->audit(request->server->audit_arg, &audit);
+}
+
 static void server_run(struct cleat_api_server *server, struct cleat_api_user *user,
                        const struct cleat_api_http *http, struct cleat_api_response *response)
 {
@@ -187,6 +204,7 @@ static void server_run(struct cleat_api_server *server, struct cleat_api_user *u
         result = cleat_api_fail(&failure, 500, NULL, "no memory for an answer");
     if (result != 0)
         cleat_api_response_fail(response, &failure);
+    server_audit(&request, response->code);
     cleat_buffer_str(&response->warnings, cleat_buffer_view(&request.warnings));
     cleat_api_failure_fini(&failure);
     cleat_api_request_fini(&request);

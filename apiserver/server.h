@@ -29,6 +29,8 @@ struct cleat_api_server {
     struct cleat_api_janitor *janitor; /* NULL: nothing is collected */
     const char *ca_pem; /* of the server's certificate; "" for plain HTTP; borrowed */
     struct cleat_api_http_daemon *http;
+    cleat_audit_fn audit; /* may be NULL */
+    void *audit_arg;
     _Atomic(bool) stopping;
 };
 

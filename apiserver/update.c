@@ -250,13 +250,12 @@ static int update_missing(struct cleat_api_request *request, const struct update
     return cleat_api_fail_not_found(failure, request->resource, request->name);
 }
 
-static int update_answer(struct cleat_api_request *request, const struct cleat_api_record *record,
+static int update_answer(struct cleat_api_request *request, struct cleat_api_record *record,
                          struct cleat_api_response *response, struct cleat_api_failure *failure)
 {
     if (cleat_str_is(request->subresource, "scale"))
         return cleat_api_scale_answer(request, record, response, failure);
-    cleat_api_answer_record(request, record, response);
-    return 0;
+    return cleat_api_answer_record(request, record, response, failure);
 }
 
 static int update_run(struct cleat_api_request *request, const struct update_plan *plan,

@@ -32,6 +32,10 @@ int cleat_api_create_object(struct cleat_api_request *request, struct cleat_docu
 int cleat_api_path(struct cleat_api_request *request, struct cleat_api_response *response,
                    struct cleat_api_failure *failure) CLEAT_MUST_CHECK;
 
+/** Fault control below /_faults. */
+int cleat_api_fault_path(struct cleat_api_request *request, struct cleat_api_response *response,
+                         struct cleat_api_failure *failure) CLEAT_MUST_CHECK;
+
 /** 404: `pods "x" not found`. */
 int cleat_api_fail_not_found(struct cleat_api_failure *failure,
                              const struct cleat_api_resource *resource, struct cleat_str name);
@@ -52,9 +56,9 @@ int cleat_api_fail_invalid(struct cleat_api_failure *failure,
 int cleat_api_check_subresource(const struct cleat_api_request *request, bool write,
                                 struct cleat_api_failure *failure) CLEAT_MUST_CHECK;
 /** Puts a record into the answer, in the request's form. */
-void cleat_api_answer_record(const struct cleat_api_request *request,
-                             const struct cleat_api_record *record,
-                             struct cleat_api_response *response);
+int cleat_api_answer_record(const struct cleat_api_request *request,
+                            struct cleat_api_record *record, struct cleat_api_response *response,
+                            struct cleat_api_failure *failure) CLEAT_MUST_CHECK;
 /** "pods" or "deployments.apps". Returns @text. */
 const char *cleat_api_resource_title(const struct cleat_api_resource *resource, char text[320]);
 

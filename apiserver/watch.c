@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "apiserver/alias.h"
 #include "apiserver/heads.h"
 #include "apiserver/pieces.h"
 #include "apiserver/selection.h"
@@ -26,6 +27,7 @@
 struct watch_stream {
     struct cleat_api_stream stream;
     struct cleat_api_server *server;
+    struct cleat_api_resource *resource; /* reference */
     struct cleat_api_heads heads;
     struct cleat_api_selection selection;
     struct cleat_api_watcher watcher;
@@ -158,6 +160,9 @@ static bool watch_load(struct watch_stream *watch, bool *ret_bookmark)
         return false;
     }
     watch->revision = revision;
+    for (size_t i = 0; i < watch->event_count; i++)
+        if (cleat_api_alias_event(watch->resource, &watch->events[i]) != 0)
+            watch->ending = true;
     return watch->event_count > 0;
 }
 
@@ -238,6 +243,7 @@ static void watch_free(struct cleat_api_stream *stream)
     cleat_api_watcher_stop(&watch->server->registry, &watch->watcher);
     cleat_api_selection_fini(&watch->selection);
     cleat_buffer_fini(&watch->text);
+    (void)cleat_api_resource_unref(watch->resource);
     cleat_mem_free(watch);
 }
 
@@ -278,6 +284,8 @@ static int watch_start_initial(struct watch_stream *watch, const struct cleat_ap
 {
     int result = cleat_api_watcher_start_at(&watch->server->registry, request->resource,
                                             request->namespace_, &watch->watcher, &watch->initial);
+    if (result == 0)
+        result = cleat_api_alias_snapshot(request->resource, &watch->initial);
     watch->revision = watch->initial.revision;
     watch->send_initial_end = request->list.send_initial_events;
     return result;
@@ -326,6 +334,7 @@ static int watch_new(struct cleat_api_request *request, struct watch_stream **re
         return cleat_api_fail(failure, 500, NULL, "no memory for a watch");
     watch->stream = (struct cleat_api_stream){.length = -1, .read = watch_read, .free = watch_free};
     watch->server = request->server;
+    watch->resource = cleat_api_resource_ref(request->resource);
     cleat_buffer_init(&watch->text, 64 * CLEAT_KIB);
     cleat_api_heads_init(&watch->heads, request);
     watch_set_times(watch, &request->list);
