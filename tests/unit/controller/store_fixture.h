@@ -35,9 +35,8 @@ static inline void store_fixture_init(struct store_fixture *fixture)
     ck_assert_int_eq(cleat_gvk_make(&resource.gvk, "example.com", "v1", "Widget"), 0);
     ck_assert_int_eq(cleat__lender_new((size_t)64 << 20, &fixture->lender), 0);
     cleat__events_init(&fixture->events, fixture->lender, &fixture->clock.clock, 1000000);
-    ck_assert_int_eq(cleat__store_new(fixture->lender, &fixture->events.ring, 0, &resource,
-                                      &fixture->store),
-                     0);
+    ck_assert_int_eq(
+        cleat__store_new(fixture->lender, &fixture->events.ring, 0, &resource, &fixture->store), 0);
     ck_assert_int_eq(cleat__events_add(&fixture->events, fixture->store), 0);
 }
 
@@ -71,8 +70,8 @@ static inline uint32_t store_fixture_root(struct store_fixture *fixture, const c
     struct cleat_err err = CLEAT_ERR_INIT;
     ck_assert_msg(cleat_document_parse(cleat_str_of(json), &document, &err) == 0, "%s in %s",
                   cleat_err_text(&err), json);
-    ck_assert_int_eq(
-        cleat_heap_copy(fixture->lender->heap, cleat_document_root(document), &ref), 0);
+    ck_assert_int_eq(cleat_heap_copy(fixture->lender->heap, cleat_document_root(document), &ref),
+                     0);
     return ref;
 }
 
@@ -160,8 +159,8 @@ static inline void store_fixture_tell(void *arg, const struct cleat_event *event
                        : type == CLEAT_EVENT_UPDATED ? "~"
                        : type == CLEAT_EVENT_DELETED ? (event->state_unknown ? "?" : "-")
                                                      : "=";
-    (void)snprintf(told + used, left, "%s%.*s/%.*s@%s%s%s ", mark,
-                   CLEAT_STR_ARG(event->namespace_), CLEAT_STR_ARG(event->name),
+    (void)snprintf(told + used, left, "%s%.*s/%.*s@%s%s%s ", mark, CLEAT_STR_ARG(event->namespace_),
+                   CLEAT_STR_ARG(event->name),
                    type == CLEAT_EVENT_ADDED || type == CLEAT_EVENT_RESYNC ? "" : old,
                    type == CLEAT_EVENT_UPDATED ? ">" : "", now);
 }

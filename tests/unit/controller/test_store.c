@@ -4,7 +4,7 @@
 #include <cleat/projection.h>
 #include <cleat/selector.h>
 
-#include "controller/store_fixture.h"
+#include "store_fixture.h"
 #include "support/chaos.h"
 #include "support/suite.h"
 
@@ -68,9 +68,15 @@ START_TEST(test_versions_never_go_back)
     static const struct {
         const char *have, *come, *then;
     } cases[] = {
-        {"7", "8", "8"},           {"8", "7", "8"},       {"9", "10", "10"},
-        {"10", "9", "10"},         {"7", "7", "7"},       {"abc", "abd", "abd"},
-        {"abd", "abc", "abc"},     {"12", "abc", "abc"},  {"0012", "0011", "0011"},
+        {"7", "8", "8"},
+        {"8", "7", "8"},
+        {"9", "10", "10"},
+        {"10", "9", "10"},
+        {"7", "7", "7"},
+        {"abc", "abd", "abd"},
+        {"abd", "abc", "abc"},
+        {"12", "abc", "abc"},
+        {"0012", "0011", "0011"},
         {"9223372036854775806", "9223372036854775807", "9223372036854775807"},
         {"99999999999999999999", "99999999999999999998", "99999999999999999998"},
     };
@@ -78,8 +84,7 @@ START_TEST(test_versions_never_go_back)
         struct store_fixture f;
         store_fixture_init(&f);
         uint16_t feed = store_fixture_feed(&f, NULL, NULL);
-        ck_assert_int_eq(store_fixture_put(&f, feed, "a/x", cases[i].have, "\"n\":1"),
-                         STORE_ADDED);
+        ck_assert_int_eq(store_fixture_put(&f, feed, "a/x", cases[i].have, "\"n\":1"), STORE_ADDED);
         ck_assert_int_ge(store_fixture_put(&f, feed, "a/x", cases[i].come, "\"n\":2"), 0);
         ck_assert_str_eq(store_fixture_version(&f, "a/x"), cases[i].then);
         store_fixture_fini(&f);
