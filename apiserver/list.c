@@ -22,7 +22,9 @@ struct list_stream {
     struct cleat_api_heads heads;
     struct cleat_api_snapshot snapshot; /* what is sent: filtered and cut */
     struct cleat_buffer begin;
-    size_t next; /* 0: the beginning, then the items, then the end */
+    bool more;     /* there are further pages */
+    uint64_t left; /* with how many items; 0: not known */
+    size_t next;   /* 0: the beginning, then the items, then the end */
     struct cleat_api_pieces pieces;
 };
 
@@ -176,42 +178,48 @@ static int list_expired(const struct list_plan *plan, struct cleat_api_failure *
     return result;
 }
 
-/* Keeps what is selected, up to the limit; the rest goes. Returns how many came after the cut. */
-static size_t list_cut(struct cleat_api_snapshot *snapshot,
-                       const struct cleat_api_selection *selection, int64_t limit)
+/*
+ * Keeps what is selected, up to the limit; the rest goes. Sets what comes after the cut: how many
+ * there are still, of which with selectors nobody knows how many are selected.
+ */
+static void list_cut(struct list_stream *list, const struct cleat_api_selection *selection,
+                     const struct list_plan *plan)
 {
+    struct cleat_api_snapshot *snapshot = &list->snapshot;
     bool simple = cleat_api_selection_is_simple(selection) && !selection->name[0];
+    size_t limit = plan->limit > 0 ? (size_t)plan->limit : SIZE_MAX;
     size_t kept = 0;
     size_t i = 0;
-    for (; i < snapshot->count && (limit <= 0 || kept < (size_t)limit); i++) {
+    for (; i < snapshot->count && kept < limit; i++) {
         struct cleat_api_record *record = snapshot->records[i];
         if (simple || cleat_api_selection_matches(selection, record))
             snapshot->records[kept++] = record;
         else
             (void)cleat_api_record_unref(record);
     }
-    size_t remaining = snapshot->count - i;
+    list->more = snapshot->more || i < snapshot->count;
     for (; i < snapshot->count; i++)
         (void)cleat_api_record_unref(snapshot->records[i]);
     snapshot->count = kept;
-    return remaining;
+    uint64_t total = plan->paging ? plan->token.left : snapshot->total;
+    list->left = list->more && simple && total > kept ? total - kept : 0;
 }
 
-static void list_begin(struct list_stream *list, size_t remaining, bool simple)
+static void list_begin(struct list_stream *list)
 {
     struct cleat_buffer *begin = &list->begin;
     char version[24];
     struct cleat_buffer text = CLEAT_BUFFER_INIT(4 * CLEAT_KIB);
     snprintf(version, sizeof(version), "%" PRIu64, list->snapshot.revision);
     struct cleat_list_meta meta = {.resource_version = cleat_str_of(version), .remaining = -1};
-    if (remaining) {
-        struct cleat_api_token token = {.revision = list->snapshot.revision};
+    if (list->more && list->snapshot.count) {
+        struct cleat_api_token token = {.revision = list->snapshot.revision, .left = list->left};
         const struct cleat_api_record *last = list->snapshot.records[list->snapshot.count - 1];
         snprintf(token.after, sizeof(token.after), "%s", last->key);
         cleat_api_token_write(&token, &text);
         meta.continue_ = cleat_buffer_view(&text);
-        if (simple)
-            meta.remaining = (int64_t)remaining;
+        if (list->left)
+            meta.remaining = (int64_t)list->left;
     }
     cleat_buffer_text(begin, list->heads.list);
     cleat_buffer_text(begin, "\"metadata\":");
@@ -235,11 +243,16 @@ static int list_stream_new(const struct cleat_api_request *request, struct list_
 }
 
 static int list_snapshot(const struct cleat_api_request *request, const struct list_plan *plan,
-                         struct list_stream *list, struct cleat_api_failure *failure)
+                         bool simple, struct list_stream *list, struct cleat_api_failure *failure)
 {
-    int result = cleat_api_registry_snapshot(&request->server->registry, request->resource,
-                                             request->namespace_, cleat_str_of(plan->token.after),
-                                             plan->revision, &list->snapshot);
+    const struct cleat_api_range range = {
+        .namespace_ = request->namespace_,
+        .after = cleat_str_of(plan->token.after),
+        .revision = plan->revision,
+        .max = simple && plan->limit > 0 ? (size_t)plan->limit : 0,
+    };
+    int result = cleat_api_registry_range(&request->server->registry, request->resource, &range,
+                                          &list->snapshot);
     if (result == CLEAT_API_SNAPSHOT_EXPIRED)
         return list_expired(plan, failure);
     if (result == 0)
@@ -259,10 +272,11 @@ int cleat_api_list(struct cleat_api_request *request, struct cleat_api_response 
     if (result == 0)
         result = list_stream_new(request, &list, failure);
     if (result == 0)
-        result = list_snapshot(request, &plan, list, failure);
+        result =
+            list_snapshot(request, &plan, cleat_api_selection_is_simple(&selection), list, failure);
     if (result == 0) {
-        size_t remaining = list_cut(&list->snapshot, &selection, plan.limit);
-        list_begin(list, remaining, cleat_api_selection_is_simple(&selection));
+        list_cut(list, &selection, &plan);
+        list_begin(list);
         list->stream.length = list_length(list);
         response->stream = &list->stream;
         list = NULL;

@@ -24,8 +24,8 @@ static size_t namespace_count(struct cleat_api_server *server, struct cleat_api_
                               struct cleat_str name)
 {
     struct cleat_api_snapshot snapshot = {0};
-    if (cleat_api_registry_snapshot(&server->registry, resource, name, CLEAT_STR(""), 0,
-                                    &snapshot) != 0)
+    const struct cleat_api_range range = {.namespace_ = name};
+    if (cleat_api_registry_range(&server->registry, resource, &range, &snapshot) != 0)
         return 1;
     size_t count = snapshot.count;
     cleat_api_snapshot_fini(&snapshot);

@@ -138,6 +138,16 @@ struct cleat_api_snapshot {
     struct cleat_api_record **records; /* references */
     size_t count;
     uint64_t revision;
+    bool more;    /* it was cut at the range's maximum */
+    size_t total; /* of a cut one that begins at the beginning: how many there are; 0: not known */
+};
+
+/* Which part, of which moment. Strings are borrowed. */
+struct cleat_api_range {
+    struct cleat_str namespace_; /* "": all */
+    struct cleat_str after;      /* keys after this one; "": all */
+    uint64_t revision;           /* 0: now */
+    size_t max;                  /* at most so many; 0: all */
 };
 
 /** Outcomes of a snapshot. */
@@ -145,14 +155,21 @@ enum cleat_api_snapshot_outcome {
     CLEAT_API_SNAPSHOT_EXPIRED = 1, /* that revision is no longer in the history */
 };
 
-/**
- * All objects of @resource in @namespace_ (empty: in all) with keys after @after (empty: all), at
- * @revision (0: now). @ret must be empty. 0, EXPIRED, -ENOMEM.
- */
-int cleat_api_registry_snapshot(struct cleat_api_registry *registry,
-                                const struct cleat_api_resource *resource,
-                                struct cleat_str namespace_, struct cleat_str after,
-                                uint64_t revision, struct cleat_api_snapshot *ret) CLEAT_MUST_CHECK;
+/** The objects of a range, in the order of keys. @ret must be empty. 0, EXPIRED, -ENOMEM. */
+int cleat_api_registry_range(struct cleat_api_registry *registry,
+                             const struct cleat_api_resource *resource,
+                             const struct cleat_api_range *range,
+                             struct cleat_api_snapshot *ret) CLEAT_MUST_CHECK;
+/** The same without a maximum. */
+static inline int cleat_api_registry_snapshot(struct cleat_api_registry *registry,
+                                              const struct cleat_api_resource *resource,
+                                              struct cleat_str namespace_, struct cleat_str after,
+                                              uint64_t revision, struct cleat_api_snapshot *ret)
+{
+    const struct cleat_api_range range = {
+        .namespace_ = namespace_, .after = after, .revision = revision};
+    return cleat_api_registry_range(registry, resource, &range, ret);
+}
 void cleat_api_snapshot_fini(struct cleat_api_snapshot *snapshot);
 /** Drops all history up to now. */
 void cleat_api_registry_compact(struct cleat_api_registry *registry);

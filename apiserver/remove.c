@@ -229,15 +229,15 @@ int cleat_api_delete_collection(struct cleat_api_request *request,
     struct remove_plan plan;
     struct cleat_api_snapshot snapshot = {0};
     struct cleat_api_selection selection = CLEAT_API_SELECTION_INIT;
+    const struct cleat_api_range range = {.namespace_ = request->namespace_};
     if ((request->resource->flags & CLEAT_API_NAMESPACED) && !request->namespace_.length)
         return cleat_api_fail(failure, 405, NULL,
                               "the server does not allow this method on the requested resource");
     int result = remove_plan_init(request, &plan, failure);
     if (result == 0)
         result = cleat_api_selection_init(&selection, request, failure);
-    if (result == 0 &&
-        cleat_api_registry_snapshot(&request->server->registry, request->resource,
-                                    request->namespace_, CLEAT_STR(""), 0, &snapshot) != 0)
+    if (result == 0 && cleat_api_registry_range(&request->server->registry, request->resource,
+                                                &range, &snapshot) != 0)
         result = cleat_api_fail(failure, 500, NULL, "no memory for a list");
     if (result == 0)
         result = remove_each(request, &plan, &selection, &snapshot, failure);

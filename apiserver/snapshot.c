@@ -39,25 +39,68 @@ static const struct cleat_api_node *snapshot_seek(const struct cleat_api_skiplis
     return cleat_api_skiplist_seek(objects, (struct cleat_str){from, namespace_.length + 1}, false);
 }
 
-int cleat__api_snapshot_now(struct cleat_api_registry *registry,
-                            const struct cleat_api_resource *resource, struct cleat_str namespace_,
-                            struct cleat_str after, struct cleat_api_snapshot *ret)
+/* What a walk collects. */
+struct snapshot_walk {
+    const struct cleat_api_range *range;
+    struct cleat_api_record **records; /* room for what may come */
+    size_t count;
+    size_t room;
+    bool more; /* the range goes on */
+};
+
+static bool walk_full(struct snapshot_walk *walk)
 {
-    const struct cleat_api_skiplist *objects = &resource->storage->objects;
-    const struct cleat_api_node *first = snapshot_seek(objects, namespace_, after);
-    size_t count = 0;
-    for (const struct cleat_api_node *node = first; node && snapshot_in(node->record, namespace_);
-         node = cleat_api_node_next(node))
-        count++;
-    struct cleat_api_record **records =
-        cleat_mem_alloc((count + 1) * sizeof(struct cleat_api_record *));
-    if (!records)
-        return -ENOMEM;
-    const struct cleat_api_node *node = first;
-    for (size_t i = 0; i < count; i++, node = cleat_api_node_next(node))
-        records[i] = cleat_api_record_ref(node->record);
+    walk->more = walk->count == walk->room;
+    return walk->more;
+}
+
+static int walk_init(struct snapshot_walk *walk, const struct cleat_api_range *range, size_t most)
+{
+    size_t room = range->max && range->max < most ? range->max : most;
+    *walk = (struct snapshot_walk){.range = range, .room = room};
+    walk->records = cleat_mem_alloc((room + 1) * sizeof(struct cleat_api_record *));
+    return walk->records ? 0 : -ENOMEM;
+}
+
+static void walk_take(const struct snapshot_walk *walk, uint64_t revision,
+                      struct cleat_api_snapshot *ret)
+{
     *ret = (struct cleat_api_snapshot){
-        .records = records, .count = count, .revision = registry->revision};
+        .records = walk->records, .count = walk->count, .revision = revision, .more = walk->more};
+}
+
+static size_t snapshot_count(const struct cleat_api_node *node, struct cleat_str namespace_)
+{
+    size_t count = 0;
+    for (; node && snapshot_in(node->record, namespace_); node = cleat_api_node_next(node))
+        count++;
+    return count;
+}
+
+int cleat__api_snapshot_now(struct cleat_api_registry *registry,
+                            const struct cleat_api_resource *resource,
+                            const struct cleat_api_range *range, struct cleat_api_snapshot *ret)
+{
+    struct snapshot_walk walk;
+    const struct cleat_api_skiplist *objects = &resource->storage->objects;
+    const struct cleat_api_node *node = snapshot_seek(objects, range->namespace_, range->after);
+    /* Counting costs a walk; where all is wanted the number is known, and pages after the first
+     * carry it along. */
+    size_t most = !range->namespace_.length ? objects->count
+                  : range->after.length     ? range->max
+                                            : snapshot_count(node, range->namespace_);
+    if (range->namespace_.length && range->after.length && !range->max)
+        most = snapshot_count(node, range->namespace_);
+    int result = walk_init(&walk, range, most);
+    if (result != 0)
+        return result;
+    for (; node && snapshot_in(node->record, range->namespace_); node = cleat_api_node_next(node)) {
+        if (walk_full(&walk))
+            break;
+        walk.records[walk.count++] = cleat_api_record_ref(node->record);
+    }
+    walk_take(&walk, registry->revision, ret);
+    ret->total = range->after.length ? 0 : most;
     return 0;
 }
 
@@ -83,60 +126,94 @@ static int past_events(const struct cleat_api_history *history, uint64_t revisio
     return result;
 }
 
-static bool past_wanted(const struct cleat_api_record *record, struct cleat_str namespace_,
-                        struct cleat_str after)
+static bool past_wanted(const struct cleat_api_record *record, const struct cleat_api_range *range)
 {
-    return snapshot_in(record, namespace_) &&
-           (!after.length || cleat_str_compare(cleat_str_of(record->key), after) > 0);
+    return snapshot_in(record, range->namespace_) &&
+           (!range->after.length || cleat_str_compare(cleat_str_of(record->key), range->after) > 0);
 }
 
-static void past_collect(const struct cleat_api_skiplist *objects, const struct cleat_map *map,
-                         struct cleat_str namespace_, struct cleat_str after,
-                         struct cleat_api_snapshot *snapshot)
+/* What the changed keys of the range held, in order; borrowed. @ret is new. */
+static int past_records(const struct cleat_map *map, const struct cleat_api_range *range,
+                        struct cleat_api_record ***ret, size_t *ret_count)
 {
-    for (const struct cleat_api_node *node = snapshot_seek(objects, namespace_, after);
-         node && snapshot_in(node->record, namespace_); node = cleat_api_node_next(node))
-        if (!cleat_map_get(map, cleat_str_of(node->record->key)))
-            snapshot->records[snapshot->count++] = cleat_api_record_ref(node->record);
     size_t cursor = 0;
+    size_t count = 0;
     const struct cleat_api_event *event = NULL;
+    struct cleat_api_record **records =
+        cleat_mem_alloc((map->count + 1) * sizeof(struct cleat_api_record *));
+    if (!records)
+        return -ENOMEM;
     while ((event = cleat_map_next(map, &cursor, NULL)))
-        if (event->old && past_wanted(event->old, namespace_, after))
-            snapshot->records[snapshot->count++] = cleat_api_record_ref(event->old);
+        if (event->old && past_wanted(event->old, range))
+            records[count++] = event->old;
+    qsort(records, count, sizeof(struct cleat_api_record *), past_order);
+    *ret = records;
+    *ret_count = count;
+    return 0;
 }
 
-static int snapshot_past(const struct cleat_api_resource *resource, struct cleat_str namespace_,
-                         struct cleat_str after, uint64_t revision, struct cleat_api_snapshot *ret)
+/* The next unchanged object from @node on. */
+static const struct cleat_api_node *past_skip(const struct cleat_api_node *node,
+                                              const struct cleat_map *map,
+                                              struct cleat_str namespace_)
+{
+    while (node && snapshot_in(node->record, namespace_) &&
+           cleat_map_get(map, cleat_str_of(node->record->key)))
+        node = cleat_api_node_next(node);
+    return node && snapshot_in(node->record, namespace_) ? node : NULL;
+}
+
+/* Merges what didn't change with what was. */
+static void past_merge(struct snapshot_walk *walk, const struct cleat_api_skiplist *objects,
+                       const struct cleat_map *map, struct cleat_api_record *const *past,
+                       size_t past_count)
+{
+    const struct cleat_api_range *range = walk->range;
+    const struct cleat_api_node *node =
+        past_skip(snapshot_seek(objects, range->namespace_, range->after), map, range->namespace_);
+    size_t i = 0;
+    while ((node || i < past_count) && !walk_full(walk)) {
+        bool from_past = !node || (i < past_count && past_order(&past[i], &node->record) < 0);
+        walk->records[walk->count++] = cleat_api_record_ref(from_past ? past[i] : node->record);
+        if (from_past)
+            i++;
+        else
+            node = past_skip(cleat_api_node_next(node), map, range->namespace_);
+    }
+}
+
+static int snapshot_past(const struct cleat_api_resource *resource,
+                         const struct cleat_api_range *range, struct cleat_api_snapshot *ret)
 {
     const struct cleat_api_storage *storage = resource->storage;
-    if (revision < storage->history.compacted)
+    if (range->revision < storage->history.compacted)
         return CLEAT_API_SNAPSHOT_EXPIRED;
     struct cleat_map map = CLEAT_MAP_INIT(SIZE_MAX / 2);
-    struct cleat_api_snapshot snapshot = {.revision = revision};
-    int result = past_events(&storage->history, revision, &map);
+    struct cleat_api_record **past = NULL;
+    size_t past_count = 0;
+    struct snapshot_walk walk;
+    int result = past_events(&storage->history, range->revision, &map);
+    if (result == 0)
+        result = past_records(&map, range, &past, &past_count);
+    if (result == 0)
+        result = walk_init(&walk, range, storage->objects.count + past_count);
     if (result == 0) {
-        size_t most = storage->objects.count + map.count + 1;
-        snapshot.records = cleat_mem_alloc(most * sizeof(struct cleat_api_record *));
-        result = snapshot.records ? 0 : -ENOMEM;
+        past_merge(&walk, &storage->objects, &map, past, past_count);
+        walk_take(&walk, range->revision, ret);
     }
-    if (result == 0) {
-        past_collect(&storage->objects, &map, namespace_, after, &snapshot);
-        qsort(snapshot.records, snapshot.count, sizeof(struct cleat_api_record *), past_order);
-        *ret = snapshot;
-    }
+    cleat_mem_free(past);
     cleat_map_fini(&map);
     return result;
 }
 
-int cleat_api_registry_snapshot(struct cleat_api_registry *registry,
-                                const struct cleat_api_resource *resource,
-                                struct cleat_str namespace_, struct cleat_str after,
-                                uint64_t revision, struct cleat_api_snapshot *ret)
+int cleat_api_registry_range(struct cleat_api_registry *registry,
+                             const struct cleat_api_resource *resource,
+                             const struct cleat_api_range *range, struct cleat_api_snapshot *ret)
 {
     cleat_lock_take(&registry->lock);
-    int result = revision == 0 || revision == registry->revision
-                     ? cleat__api_snapshot_now(registry, resource, namespace_, after, ret)
-                     : snapshot_past(resource, namespace_, after, revision, ret);
+    int result = range->revision == 0 || range->revision == registry->revision
+                     ? cleat__api_snapshot_now(registry, resource, range, ret)
+                     : snapshot_past(resource, range, ret);
     cleat_lock_release(&registry->lock);
     return result;
 }

@@ -49,24 +49,33 @@ int cleat_api_version_reached(uint64_t version, uint64_t revision,
 void cleat_api_token_write(const struct cleat_api_token *token, struct cleat_buffer *buffer)
 {
     char text[700];
-    int length = snprintf(text, sizeof(text), "v1:%" PRIu64 ":%s", token->revision, token->after);
+    int length = snprintf(text, sizeof(text), "v1:%" PRIu64 ":%" PRIu64 ":%s", token->revision,
+                          token->left, token->after);
     (void)cleat_base64_encode(buffer, (struct cleat_str){text, (size_t)length}); /* sticky */
+}
+
+/* Takes digits up to a colon off the front of @text. */
+static bool token_number(struct cleat_str *text, uint64_t *ret)
+{
+    const char *colon = text->length ? memchr(text->data, ':', text->length) : NULL;
+    size_t length = colon ? (size_t)(colon - text->data) : 0;
+    if (!version_digits((struct cleat_str){text->data, length}, ret))
+        return false;
+    *text = (struct cleat_str){colon + 1, text->length - length - 1};
+    return true;
 }
 
 static bool token_parse(struct cleat_str text, struct cleat_api_token *ret)
 {
-    if (text.length < 5 || memcmp(text.data, "v1:", 3) != 0)
+    if (text.length < 3 || memcmp(text.data, "v1:", 3) != 0)
         return false;
-    const char *digits = text.data + 3;
-    const char *colon = memchr(digits, ':', text.length - 3);
-    if (!colon ||
-        !version_digits((struct cleat_str){digits, (size_t)(colon - digits)}, &ret->revision))
+    text = (struct cleat_str){text.data + 3, text.length - 3};
+    if (!token_number(&text, &ret->revision) || !token_number(&text, &ret->left))
         return false;
-    size_t length = text.length - (size_t)(colon + 1 - text.data);
-    if (!length || length >= sizeof(ret->after) || memchr(colon + 1, 0, length))
+    if (!text.length || text.length >= sizeof(ret->after) || memchr(text.data, 0, text.length))
         return false;
-    memcpy(ret->after, colon + 1, length);
-    ret->after[length] = 0;
+    memcpy(ret->after, text.data, text.length);
+    ret->after[text.length] = 0;
     return true;
 }
 

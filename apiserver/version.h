@@ -17,6 +17,7 @@ int cleat_api_version_reached(uint64_t version, uint64_t revision,
 /* What a continue token holds. */
 struct cleat_api_token {
     uint64_t revision; /* 0: the rest as it is now (after an expired token) */
+    uint64_t left;     /* how many are still to come; 0: not known */
     char after[640];   /* key */
 };
 

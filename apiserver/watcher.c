@@ -98,7 +98,8 @@ int cleat_api_watcher_start_at(struct cleat_api_registry *registry,
     if (result != 0)
         return result;
     cleat_lock_take(&registry->lock);
-    result = cleat__api_snapshot_now(registry, resource, namespace_, CLEAT_STR(""), ret);
+    const struct cleat_api_range range = {.namespace_ = namespace_};
+    result = cleat__api_snapshot_now(registry, resource, &range, ret);
     watcher->cursor = watcher->storage->history.first + watcher->storage->history.count;
     if (result == 0)
         watcher_link(watcher);

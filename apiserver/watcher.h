@@ -16,10 +16,10 @@ void cleat__api_watchers_signal(struct cleat_api_storage *storage);
 void cleat__api_watchers_end(struct cleat_api_storage *storage);
 void cleat__api_watchers_wake(struct cleat_api_storage *storage, bool bookmark);
 
-/** All objects of a range as they are; the lock is held. */
+/** The objects of a range as they are; the lock is held. */
 int cleat__api_snapshot_now(struct cleat_api_registry *registry,
-                            const struct cleat_api_resource *resource, struct cleat_str namespace_,
-                            struct cleat_str after,
+                            const struct cleat_api_resource *resource,
+                            const struct cleat_api_range *range,
                             struct cleat_api_snapshot *ret) CLEAT_MUST_CHECK;
 
 #endif
