@@ -39,6 +39,9 @@ size_t cleat_api_report_field(struct cleat_api_report *report, const char *key);
 size_t cleat_api_report_index(struct cleat_api_report *report, size_t index);
 /** Goes into "[key]", as Kubernetes writes the keys of maps. */
 size_t cleat_api_report_key(struct cleat_api_report *report, struct cleat_str key);
+/** Goes to a formatted path below the current one, written as it is to appear. */
+size_t cleat_api_report_at(struct cleat_api_report *report, const char *format, ...)
+    CLEAT_PRINTF(2, 3);
 void cleat_api_report_leave(struct cleat_api_report *report, size_t mark);
 /** The path; "<nil>" at the root. Borrowed until the path changes. */
 const char *cleat_api_report_path(const struct cleat_api_report *report);
