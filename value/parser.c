@@ -161,6 +161,8 @@ int cleat_parser_feed(struct cleat_parser *parser, const char *bytes, size_t len
     cleat_assert(parser->magic == PARSER_MAGIC && parser->main.heap);
     if (parser->state == STATE_FAILED)
         return cleat_err_set(err, -EINVAL, "the parser has failed before");
+    if (!parser->root)
+        return cleat_err_set(err, -ENOMEM, "no memory for a parser");
     if (parser->options.mode == CLEAT_PARSER_DOCUMENT &&
         parser->offset + length > parser->options.object_bytes_max) {
         parser->origin = bytes;
@@ -237,6 +239,19 @@ static void parser_let_go(struct cleat_parser *parser)
     }
 }
 
+/* Where too much was learned to learn more, and most of it of other texts: forget it all. */
+static void parser_forget(struct cleat_parser *parser)
+{
+    if (parser->site_count < PARSER_SITES_MAX && parser->step_count < PARSER_STEPS_MAX)
+        return;
+    cleat__parser_memory_free(parser);
+    parser->site_count = parser->step_count = 0;
+    parser->raw_bytes = 0;
+    parser->root = NULL;
+    if (cleat__item_sites(parser) != 0)
+        parser->root = NULL; /* the next feed says so */
+}
+
 void cleat_parser_reset(struct cleat_parser *parser, struct cleat_heap *heap)
 {
     cleat_assert(parser->magic == PARSER_MAGIC);
@@ -248,6 +263,7 @@ void cleat_parser_reset(struct cleat_parser *parser, struct cleat_heap *heap)
         parser->main.heap = heap;
         parser->main.stamp = 0;
     }
+    parser_forget(parser);
     parser->target = &parser->main;
     parser->state = STATE_VALUE;
     parser->site = parser->root;

@@ -10,10 +10,10 @@
  * never freed. It takes that many live references at once to make one, so what can be lost this way
  * is a vanishing share of what is in use.
  *
- * Freed nodes go to lists by size and are reused for nodes of the same size; blocks are never cut
- * anew, so that every reference that was ever handed out leads to the start of a node, live or
- * free, for ever. Parsers rely on that for their guesses. Only nodes larger than a span have blocks
- * of their own, which are given back.
+ * Freed nodes go to lists by size and are reused for nodes of the same size; where there is no
+ * other memory, larger ones are cut. Nodes are never joined, so that every reference that was ever
+ * handed out leads to the start of a node, live or free, for ever. Parsers rely on that for their
+ * guesses. Only nodes larger than half a span have blocks of their own, which are given back.
  */
 #include <errno.h>
 
@@ -165,19 +165,41 @@ static void pool_list(struct cleat_heap *heap, uint32_t ref, uint32_t units)
     *head = ref;
 }
 
-/* Cuts what is left of the current block into free nodes. */
-static void pool_retire_block(struct cleat_heap *heap)
+/* What a class holds. */
+static uint32_t class_units(uint32_t index)
 {
-    uint32_t left = heap->bump_end - heap->bump;
-    while (left >= 2) {
-        uint32_t units = left < POOL_EXACT_UNITS ? left : POOL_EXACT_UNITS;
-        if (left - units == 1)
-            units--; /* a single unit is no use */
-        pool_list(heap, heap->bump, units);
-        heap->bump += units;
-        left -= units;
+    if (index <= POOL_EXACT_UNITS)
+        return index;
+    uint32_t rest = index - POOL_EXACT_UNITS;
+    return (8 + rest % 8) << (3 + rest / 8);
+}
+
+/* Cuts @units from @ref on into free nodes. A single unit is no use, and is lost. */
+static void pool_scatter(struct cleat_heap *heap, uint32_t ref, uint32_t units)
+{
+    while (units >= 2) {
+        uint32_t piece = units < POOL_EXACT_UNITS ? units : POOL_EXACT_UNITS;
+        piece -= units - piece == 1;
+        pool_list(heap, ref, piece);
+        ref += piece;
+        units -= piece;
     }
-    heap->bump = heap->bump_end;
+}
+
+/* Takes @units from a larger free node: when there is no other memory. */
+static bool pool_split(struct cleat_heap *heap, uint32_t units, uint32_t *ret)
+{
+    for (uint32_t index = class_of(units) + 1; index < POOL_CLASSES; index++) {
+        uint32_t *head = &heap->pool->free[index];
+        uint32_t rest = class_units(index) - units;
+        if (*head != CLEAT_REF_ABSENT && rest != 1) {
+            *ret = *head;
+            *head = node_at(heap, *ret)[1];
+            pool_scatter(heap, *ret + units, rest);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Blocks are whole spans; near the maximum half of what is left, so that the table has room too. */
@@ -192,7 +214,7 @@ static int pool_next_block(struct cleat_heap *heap, uint32_t units_min)
     }
     if (r != 0)
         return r;
-    pool_retire_block(heap);
+    pool_scatter(heap, heap->bump, heap->bump_end - heap->bump);
     heap->bump = span << NODE_SPAN_BITS;
     heap->bump_end = heap->bump + units;
     if (span == 0) {
@@ -227,7 +249,7 @@ static int pool_alloc(struct cleat_heap *heap, size_t units, uint32_t *ret)
     if (heap->bump_end - heap->bump < rounded) {
         int r = pool_next_block(heap, rounded);
         if (r != 0)
-            return r;
+            return pool_split(heap, rounded, ret) ? 0 : r;
     }
     *ret = heap->bump;
     heap->bump += rounded;
@@ -372,32 +394,59 @@ static bool bytes_match(const uint32_t *node, enum node_type type, struct cleat_
     return memcmp(node + (size8 == NODE_SIZE_LONG ? 2 : 1), bytes.data, bytes.length) == 0;
 }
 
+/* Where a search in the table stands: the references with the wanted tag, bucket after bucket. */
+struct pool_search {
+    const struct table_segment *segment;
+    uint32_t index;   /* of the bucket */
+    uint32_t left;    /* buckets not looked at yet */
+    uint32_t matches; /* bits of the bucket's slots that weren't given out yet */
+    uint16_t tag;
+};
+
+static inline struct pool_search search_begin(struct pool *pool, uint64_t hash)
+{
+    struct pool_search search = {.segment = table_segment(&pool->table, hash),
+                                 .tag = table_tag(hash)};
+    search.left = search.segment->bucket_count;
+    if (search.left > 0) {
+        search.index = table_home(search.segment, search.tag);
+        search.matches = table_match(&search.segment->buckets[search.index], search.tag);
+    }
+    return search;
+}
+
+/* The next reference that may be the one, or absent. */
+static inline uint32_t search_next(struct pool_search *search)
+{
+    while (search->left > 0) {
+        const struct table_bucket *bucket = &search->segment->buckets[search->index];
+        if (search->matches != 0) {
+            uint32_t slot = (uint32_t)__builtin_ctz(search->matches);
+            search->matches &= search->matches - 1;
+            return bucket->refs[slot];
+        }
+        if (bucket->spill == 0 || --search->left == 0)
+            break;
+        search->index = table_next(search->segment, search->index);
+        search->matches = table_match(&search->segment->buckets[search->index], search->tag);
+    }
+    return CLEAT_REF_ABSENT;
+}
+
 int cleat__pool_bytes(struct cleat_heap *heap, enum node_type type, struct cleat_str bytes,
                       uint32_t *ret)
 {
-    struct pool *pool = heap->pool;
-    static const char empty[1] = "";
-    const char *data = bytes.length > 0 ? bytes.data : empty;
-    bytes.data = data;
-    uint64_t hash = pool_hash(pool, type, data, bytes.length > 0 ? bytes.length : 1);
-    struct table_segment *segment = table_segment(&pool->table, hash);
-    uint16_t tag = table_tag(hash);
-    uint32_t index = table_home(segment, tag);
-    for (uint32_t seen = 0; seen < segment->bucket_count; seen++) {
-        const struct table_bucket *bucket = &segment->buckets[index];
-        for (uint32_t bits = table_match(bucket, tag); bits != 0; bits &= bits - 1) {
-            uint32_t ref = bucket->refs[__builtin_ctz(bits)];
-            if (bytes_match(node_at(heap, ref), type, bytes)) {
-                *ret = ref;
-                return 0;
-            }
-        }
-        if (bucket->spill == 0)
-            break;
-        index = table_next(segment, index);
-    }
-    size_t words = bytes.length / NODE_UNIT_BYTES + 1;
+    const char *data = bytes.length > 0 ? bytes.data : "";
+    size_t words = bytes.length / NODE_UNIT_BYTES + 1, hashed = bytes.length > 0 ? bytes.length : 1;
+    uint64_t hash = pool_hash(heap->pool, type, data, hashed);
+    struct pool_search search = search_begin(heap->pool, hash);
     uint32_t ref;
+    while ((ref = search_next(&search)) != CLEAT_REF_ABSENT) {
+        if (bytes_match(node_at(heap, ref), type, bytes)) {
+            *ret = ref;
+            return 0;
+        }
+    }
     if (bytes.length > NODE_PAYLOAD_BYTES_MAX)
         return -E2BIG;
     int r = pool_make(heap, hash, node_head_units(bytes.length) + words, &ref);
@@ -454,49 +503,47 @@ static bool children_fresh(const struct cleat_heap *heap, const uint32_t *words,
     return false;
 }
 
+/* Writes a new node of words and counts its children. */
+static void words_write(struct cleat_heap *heap, uint32_t *node, uint32_t header, uint32_t head,
+                        size_t size, const uint32_t *words, size_t count)
+{
+    const uint32_t *children;
+    uint32_t mark = 0;
+    node_set_header(node, header);
+    if (head == 2)
+        node[1] = (uint32_t)size;
+    memcpy(node + head, words, count * sizeof(*words));
+    uint32_t child_count = node_children(heap, node, &children);
+    for (uint32_t i = 0; i < child_count; i++) {
+        child_hold(heap, children[i]);
+        if (ref_is_node(children[i]) && children[i] != CLEAT_REF_ABSENT)
+            mark |= node_header(node_at(heap, children[i])) & NODE_MARK;
+    }
+    node_set_header(node, header | mark);
+}
+
 int cleat__pool_words(struct cleat_heap *heap, enum node_type type, size_t size,
                       const uint32_t *words, size_t count, uint32_t *ret)
 {
-    struct pool *pool = heap->pool;
-    uint32_t header, head = words_head(type, size, &header);
+    uint32_t header, ref, head = words_head(type, size, &header);
     if (count > NODE_PAYLOAD_BYTES_MAX / sizeof(*words))
         return -E2BIG;
-    uint64_t hash = pool_hash(pool, type, words, count * sizeof(*words));
+    uint64_t hash = pool_hash(heap->pool, type, words, count * sizeof(*words));
     /* A child without a parent: there can't be a node yet that holds it. */
     bool fresh = (type == NODE_OBJECT || type == NODE_ARRAY) && children_fresh(heap, words, count);
-    struct table_segment *segment = table_segment(&pool->table, hash);
-    uint16_t tag = table_tag(hash);
-    uint32_t index = table_home(segment, tag);
-    for (uint32_t seen = 0; seen < segment->bucket_count && !fresh; seen++) {
-        const struct table_bucket *bucket = &segment->buckets[index];
-        for (uint32_t bits = table_match(bucket, tag); bits != 0; bits &= bits - 1) {
-            uint32_t ref = bucket->refs[__builtin_ctz(bits)];
+    if (!fresh) {
+        struct pool_search search = search_begin(heap->pool, hash);
+        while ((ref = search_next(&search)) != CLEAT_REF_ABSENT) {
             if (words_match(node_at(heap, ref), header, head, size, words, count)) {
                 *ret = ref;
                 return 0;
             }
         }
-        if (bucket->spill == 0)
-            break;
-        index = table_next(segment, index);
     }
-    uint32_t ref;
     int r = pool_make(heap, hash, head + count, &ref);
     if (r != 0)
         return r;
-    uint32_t *node = node_at(heap, ref);
-    node_set_header(node, header);
-    if (head == 2)
-        node[1] = (uint32_t)size;
-    memcpy(node + head, words, count * sizeof(*words));
-    const uint32_t *children;
-    uint32_t mark = 0, child_count = node_children(heap, node, &children);
-    for (uint32_t i = 0; i < child_count; i++) {
-        child_hold(heap, children[i]);
-        if (ref_is_node(children[i]))
-            mark |= node_header(node_at(heap, children[i])) & NODE_MARK;
-    }
-    node_set_header(node, header | mark);
+    words_write(heap, node_at(heap, ref), header, head, size, words, count);
     *ret = ref;
     return 0;
 }

@@ -6,7 +6,7 @@
 #include "support/chaos.h"
 #include "support/suite.h"
 #include "unit/value/json.h"
-#include "value/parser.h"
+#include "value/parser_state.h"
 
 /* Feeds @text in chunks of @chunk bytes (0: of changing size) into a fresh heap. */
 static int parse(struct cleat_heap *heap, struct cleat_str text, size_t chunk,
@@ -476,6 +476,39 @@ START_TEST(test_crowded)
 }
 END_TEST
 
+/* Texts of ever new forms: the parser's memory stays within bounds and its answers right. */
+START_TEST(test_learning_is_bounded)
+{
+    struct cleat_heap *arena = NULL;
+    struct cleat_parser *parser = NULL;
+    struct cleat_err err = CLEAT_ERR_INIT;
+    size_t most = 0;
+    ck_assert_int_eq(cleat_arena_new(16 * CLEAT_MIB, &arena), 0);
+    const struct cleat_parser_options options = {.heap = arena, .mode = CLEAT_PARSER_DOCUMENT};
+    ck_assert_int_eq(cleat_parser_new(&options, &parser, &err), 0);
+    for (int i = 0; i < 3000; i++) {
+        char text[512];
+        struct cleat_value root;
+        cleat_arena_reset(arena);
+        cleat_parser_reset(parser, arena);
+        snprintf(
+            text, sizeof(text),
+            "{\"a%d\":{\"b%d\":{\"c%d\":[{\"d%d\":[[%d,{\"e%d\":1}],{\"f%d\":2}]},{\"g\":{}}]}},"
+            "\"h\":{\"i%d\":{\"j%d\":{\"k\":[[[%d]]]}}}}",
+            i % 90, i, i, i, i, i, i, i, i, i);
+        int r = cleat_parser_feed(parser, text, strlen(text), &err);
+        r = r == 0 ? cleat_parser_finish(parser, &root, &err) : r;
+        ck_assert_msg(r == 0, "%s", err.text);
+        json_check(root, text);
+        most = parser->site_count > most ? parser->site_count : most;
+    }
+    ck_assert_uint_gt(most, PARSER_SITES_MAX / 2); /* it did come close */
+    ck_assert_uint_le(most, PARSER_SITES_MAX + 100);
+    cleat_parser_free(parser);
+    cleat_heap_free(arena);
+}
+END_TEST
+
 /* A wide object: members are found, doubled ones too. */
 START_TEST(test_wide)
 {
@@ -577,4 +610,5 @@ END_TEST
 
 CLEAT_SUITE_MAIN("parser", test_cases, test_jansson_agrees, test_arena_keeps_the_source,
                  test_pool_has_one_order, test_depth, test_size, test_key_size, test_reuse,
-                 test_crowded, test_wide, test_errors_say_where, test_out_of_memory, test_full_heap)
+                 test_crowded, test_learning_is_bounded, test_wide, test_errors_say_where,
+                 test_out_of_memory, test_full_heap)
