@@ -20,6 +20,11 @@
 /* Idle keys whose failures are remembered; the oldest are forgotten first. */
 #define QUEUE_REMEMBERED_MAX 100000
 #define NS_PER_MS INT64_C(1000000)
+#define QUEUE_NAP_MS 1
+#define QUEUE_NAP_GAP_NS (QUEUE_NAP_MS * NS_PER_MS / 2)
+/* A backlog that wakes others in spite of a nap. */
+#define QUEUE_NAP_BACKLOG 64
+#define QUEUE_GAP_WEIGHT 8
 
 static int queue_set_up(struct cleat_queue *queue, const struct cleat_queue_options *options,
                         struct cleat_err *err)
@@ -49,6 +54,8 @@ int cleat_queue_new(const struct cleat_queue_options *options, struct cleat_queu
     cleat_lock_init(&queue->lock, CLEAT_LOCK_QUEUE);
     cleat_cond_init(&queue->sleep.work);
     cleat_cond_init(&queue->sleep.timer);
+    cleat_cond_init(&queue->sleep.nap);
+    queue->sleep.gap_ns = NS_PER_MS * 1000;
     int rc = queue_set_up(queue, options, err);
     if (rc < 0) {
         cleat_queue_free(queue);
@@ -63,10 +70,11 @@ struct cleat_queue *cleat_queue_free(struct cleat_queue *queue)
     if (!queue)
         return NULL;
     cleat_assert(queue->magic == CLEAT__QUEUE_MAGIC);
-    cleat_assert(queue->sleep.sleepers == 0 && !queue->sleep.keeper);
+    cleat_assert(queue->sleep.sleepers == 0 && !queue->sleep.keeper && !queue->sleep.napping);
     cleat__queue_delay_fini(&queue->delay);
     cleat__queue_order_fini(&queue->order);
     cleat__queue_items_fini(&queue->items);
+    cleat_cond_fini(&queue->sleep.nap);
     cleat_cond_fini(&queue->sleep.timer);
     cleat_cond_fini(&queue->sleep.work);
     cleat_lock_fini(&queue->lock);
@@ -82,6 +90,8 @@ struct cleat_queue *cleat_queue_free(struct cleat_queue *queue)
 static void queue_wake_one(struct cleat_queue *queue, struct queue_wake *wake)
 {
     struct queue_sleep *sleep = &queue->sleep;
+    if (sleep->napping && queue->order.count < QUEUE_NAP_BACKLOG)
+        return;
     if (sleep->sleepers > sleep->signals) {
         sleep->signals++;
         wake->work++;
@@ -118,6 +128,7 @@ static void queue_wake_all(struct cleat_queue *queue)
     queue->sleep.keeper_signal = queue->sleep.keeper;
     cleat_cond_broadcast(&queue->sleep.work);
     cleat_cond_broadcast(&queue->sleep.timer);
+    cleat_cond_broadcast(&queue->sleep.nap);
 }
 
 void cleat__queue_poke(struct cleat_queue *queue)
@@ -127,10 +138,39 @@ void cleat__queue_poke(struct cleat_queue *queue)
     cleat_lock_release(&queue->lock);
 }
 
+/* True where keys come so fast that a nap brings several. */
+static bool queue_nap_pays(const struct queue_sleep *sleep, int64_t now_ns, int64_t until_ns)
+{
+    return !sleep->napping && !sleep->nap_wasted && sleep->gap_ns < QUEUE_NAP_GAP_NS &&
+           now_ns - sleep->ready_ns < QUEUE_NAP_MS * NS_PER_MS &&
+           until_ns - now_ns > QUEUE_NAP_MS * NS_PER_MS;
+}
+
+static void queue_nap(struct cleat_queue *queue)
+{
+    struct queue_sleep *sleep = &queue->sleep;
+    sleep->napping = true;
+    (void)cleat_cond_wait_ms(&sleep->nap, &queue->lock, QUEUE_NAP_MS); /* the caller looks again */
+    sleep->napping = false;
+    sleep->nap_wasted = queue->order.count == 0;
+}
+
+/* Notes that a key became ready now. */
+static void queue_pace(struct queue_sleep *sleep, int64_t now_ns)
+{
+    sleep->gap_ns += (now_ns - sleep->ready_ns - sleep->gap_ns) / QUEUE_GAP_WEIGHT;
+    sleep->ready_ns = now_ns;
+    sleep->nap_wasted = false;
+}
+
 /* Sleeps until woken or @until_ns; the keeper also until the first delayed key is due. */
 static void queue_sleep(struct cleat_queue *queue, int64_t now_ns, int64_t until_ns)
 {
     struct queue_sleep *sleep = &queue->sleep;
+    if (queue_nap_pays(sleep, now_ns, until_ns)) {
+        queue_nap(queue);
+        return;
+    }
     bool keeper = !sleep->keeper;
     int64_t due_ns = INT64_MAX;
     if (keeper && cleat__queue_delay_first(&queue->delay, &due_ns) && due_ns < until_ns)
@@ -170,6 +210,7 @@ static void item_make_ready(struct cleat_queue *queue, struct queue_item *item, 
 {
     item->ready_ns = now_ns;
     item_tally(queue, item);
+    queue_pace(&queue->sleep, now_ns);
     if (item->working) {
         item->state = QUEUE_HELD;
         queue->held++;

@@ -42,13 +42,23 @@ struct queue_metrics {
     struct cleat_series *worked;
 };
 
-/* Workers asleep: one of them, the keeper, wakes for the next delayed key. */
+/*
+ * Workers asleep: one of them, the keeper, wakes for the next delayed key; another one naps. While
+ * keys come faster than two a nap, the worker that finds the queue empty first looks again a nap
+ * later, without being woken: one change of threads for several keys. Nobody else is woken
+ * meanwhile unless a backlog builds up.
+ */
 struct queue_sleep {
     struct cleat_cond work;
     struct cleat_cond timer;
-    size_t sleepers; /* on work */
-    size_t signals;  /* given to work and not yet taken */
-    bool keeper;     /* somebody is on timer */
+    struct cleat_cond nap;
+    bool napping;
+    bool nap_wasted;  /* the last nap brought nothing: the next sleep is a real one */
+    int64_t ready_ns; /* when the last key became ready */
+    int64_t gap_ns;   /* between two such times, on a moving average */
+    size_t sleepers;  /* on work */
+    size_t signals;   /* given to work and not yet taken */
+    bool keeper;      /* somebody is on timer */
     bool keeper_signal;
 };
 

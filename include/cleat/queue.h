@@ -4,6 +4,14 @@
  * token bucket, ordered by priority with ageing, fair between classes (namespaces unless told
  * otherwise). A key is never handed out twice at a time; what is added meanwhile is handed out
  * again after done. Any thread.
+ *
+ * Priority is by levels, classes take turns within one, a class's keys come first in, first out. A
+ * key that waited for ageing_ms comes up by 100, at most to the highest level in use, where it
+ * takes turns with the others: nothing starves, and no backlog passes by another class's share.
+ *
+ * Adding wakes a worker only where one sleeps. While keys come faster than two a millisecond, the
+ * worker that finds the queue empty naps for a millisecond instead, and nobody is woken below a
+ * backlog of 64: a key may wait that long, and many are taken per change of threads.
  */
 #ifndef CLEAT_QUEUE_H
 #define CLEAT_QUEUE_H
@@ -49,7 +57,7 @@ struct cleat_queue_options {
     int64_t backoff_max_ms;          /* 0: 1,000,000 */
     double bucket_per_s;             /* token bucket over all rate-limited adds; 0: none */
     unsigned bucket_burst;
-    int64_t ageing_ms; /* waiting so long lifts an item by 100 of priority; 0: 10,000; < 0: never */
+    int64_t ageing_ms; /* waiting so long lifts a key by 100; 0: 10,000; < 0: never */
     bool unfair;       /* no fairness between classes: plain order */
     /* The class of a request, as its hash: NULL: by cluster and namespace. */
     uint64_t (*class_of)(const char *cluster, const char *namespace_, const char *name);

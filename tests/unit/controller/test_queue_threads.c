@@ -83,6 +83,34 @@ START_TEST(test_wakes_for_delay)
 }
 END_TEST
 
+/* After a burst the one who waits naps, and isn't woken: it comes by itself, also for what is
+ * delayed. */
+START_TEST(test_nap)
+{
+    struct cleat_queue *queue = queue_make();
+    const struct cleat_queue_add soon = {.after_ms = 3};
+    for (int round = 0; round < 20; round++) {
+        struct getter getter;
+        struct cleat_request request;
+        char name[16];
+        for (int i = 0; i < 200; i++) {
+            (void)snprintf(name, sizeof(name), "k%d", i);
+            ck_assert_int_eq(cleat_queue_add(queue, "", "ns", name, NULL), 0);
+        }
+        for (int i = 0; i < 200; i++) {
+            ck_assert_int_eq(cleat_queue_get(queue, 0, &request), 0);
+            cleat_queue_done(queue, &request, NULL);
+        }
+        getter_start(&getter, queue);
+        ck_assert_int_eq(cleat_queue_add(queue, "", "ns", "x", round % 2 ? &soon : NULL), 0);
+        cleat_thread_join(&getter.thread);
+        ck_assert_int_eq(getter.rc, 0);
+        cleat_queue_done(queue, &getter.request, NULL);
+    }
+    cleat_queue_free(queue);
+}
+END_TEST
+
 START_TEST(test_stop_wakes_all)
 {
     struct cleat_queue *queue = queue_make();
@@ -191,5 +219,5 @@ START_TEST(test_storm)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("queue_threads", test_wakes_for_add, test_wakes_for_delay, test_stop_wakes_all,
-                 test_timeout, test_storm)
+CLEAT_SUITE_MAIN("queue_threads", test_wakes_for_add, test_wakes_for_delay, test_nap,
+                 test_stop_wakes_all, test_timeout, test_storm)
