@@ -12,7 +12,7 @@ static const struct cleat_command *const commands[] = {
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-static int command_print(const struct cleat_buffer *text)
+int cleat_command_print(const struct cleat_buffer *text)
 {
     bool written = !text->failed && text->data &&
                    fwrite(text->data, 1, text->length, stdout) == text->length &&
@@ -28,7 +28,7 @@ static int command_help(void)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         (void)cleat_buffer_format(&text, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     (void)cleat_buffer_text(&text, "\nEach command has a --help of its own.\n"); /* sticky */
-    int status = command_print(&text);
+    int status = cleat_command_print(&text);
     cleat_buffer_fini(&text);
     return status;
 }
@@ -42,7 +42,7 @@ static int command_help_one(const struct cleat_command *command)
         (void)cleat_buffer_format(&text, "\n%s", command->usage); /* sticky */
     (void)cleat_buffer_text(&text, "\nflags:\n");                 /* sticky */
     cleat_flags_help(command->flags, &text);
-    int status = command_print(&text);
+    int status = cleat_command_print(&text);
     cleat_buffer_fini(&text);
     return status;
 }

@@ -33,6 +33,8 @@ extern const struct cleat_command cleat_command_version;
 
 /** Finds and runs the command that argv[1] names; the exit status. */
 int cleat_command_main(int argc, char **argv);
+/** Prints @text on stdout; 0, or CLEAT_EXIT_FAILURE where that failed. */
+int cleat_command_print(const struct cleat_buffer *text);
 /** Prints "cleat <command>: <text>" on stderr; returns @status. */
 int cleat_command_fail(const struct cleat_command *command, int status,
                        const struct cleat_err *err);

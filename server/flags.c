@@ -221,7 +221,8 @@ static const struct cleat_flag *flag_find(const struct cleat_flag *flags, const 
 static int flags_parse_one(const struct cleat_flag *flags, int argc, char **argv, int *at,
                            void *options, uint64_t *given, struct cleat_err *err)
 {
-    const char *argument = argv[*at];
+    /* -o is kubectl's habit. */
+    const char *argument = strcmp(argv[*at], "-o") == 0 ? "--output" : argv[*at];
     if (strncmp(argument, "--", 2) != 0 || argument[2] == '\0')
         return cleat_err_set(err, -EINVAL, "unexpected argument \"%s\"", argument);
     const char *equals = strchr(argument, '=');

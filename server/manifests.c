@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <cleat/draft.h>
+#include <cleat/name.h>
+#include <cleat/write.h>
+#include "base/limits.h"
+#include "base/mem.h"
+#include "kube/yaml.h"
+#include "server/embedded.h"
+#include "server/manifests.h"
+
+#define MANIFESTS_NAMESPACE "cleat-system"
+#define MANIFESTS_CERT_FOLDER "/var/run/cleat/certs"
+
+struct manifests {
+    const struct cleat_manifests_options *options;
+    int (*fn)(void *arg, struct cleat_value object, struct cleat_err *err);
+    void *arg;
+    struct cleat_err *err;
+};
+
+/* The verbs that tell the rule for mirrored kinds from the others. */
+#define MANIFESTS_KIND_VERBS "[\"create\",\"delete\",\"get\",\"list\",\"update\",\"watch\"]"
+
+/* "Ingress" is "ingresses", "NetworkPolicy" "networkpolicies"; what is in small letters is a plural
+ * already. */
+static int kind_plural(const char *kind, size_t length, char *plural)
+{
+    bool is_plural = true;
+    if (length == 0 || length + 3 > CLEAT_KIND_NAME_BYTES)
+        return -EINVAL;
+    for (size_t i = 0; i < length; i++) {
+        is_plural = is_plural && !isupper((unsigned char)kind[i]);
+        plural[i] = (char)tolower((unsigned char)kind[i]);
+    }
+    plural[length] = '\0';
+    if (!cleat_name_is_dns_label((struct cleat_str){plural, length}))
+        return -EINVAL;
+    if (is_plural)
+        return 0;
+    const char *last = plural + length - 1;
+    bool vowel_before = length > 1 && strchr("aeiou", last[-1]) != NULL;
+    if (*last == 'y' && !vowel_before)
+        memcpy(plural + length - 1, "ies", 4);
+    else if (*last == 's' || *last == 'x' || (length > 1 && *last == 'h'))
+        memcpy(plural + length, "es", 3);
+    else
+        memcpy(plural + length, "s", 2);
+    return 0;
+}
+
+int cleat_manifests_kind(const char *text, char group[CLEAT_KIND_NAME_BYTES],
+                         char plural[CLEAT_KIND_NAME_BYTES], struct cleat_err *err)
+{
+    const char *slash = strchr(text, '/');
+    const char *dot = slash ? NULL : strchr(text, '.');
+    const char *kind = slash ? slash + 1 : text;
+    size_t kind_length = dot ? (size_t)(dot - text) : strlen(kind);
+    const char *group_text = slash ? text : dot ? dot + 1 : "";
+    size_t group_length = slash ? (size_t)(slash - text) : strlen(group_text);
+    struct cleat_str group_str = {group_text, group_length};
+    bool good = group_length < CLEAT_KIND_NAME_BYTES &&
+                ((!slash && !dot) || cleat_name_is_dns_subdomain(group_str)) &&
+                kind_plural(kind, kind_length, plural) == 0;
+    if (!good)
+        return cleat_err_set(err, -EINVAL,
+                             "\"%s\" isn't a kind as Secret, deployments.apps or apps/Deployment",
+                             text);
+    memcpy(group, group_text, group_length);
+    group[group_length] = '\0';
+    return 0;
+}
+
+static int manifests_rule(struct cleat_draft *draft, const char *kind, struct cleat_err *err)
+{
+    char group[CLEAT_KIND_NAME_BYTES];
+    char plural[CLEAT_KIND_NAME_BYTES];
+    int r = cleat_manifests_kind(kind, group, plural, err);
+    if (r < 0)
+        return r;
+    char *rule = cleat_mem_format("{\"apiGroups\":[\"%s\"],\"resources\":[\"%s\"],"
+                                  "\"verbs\":" MANIFESTS_KIND_VERBS "}",
+                                  group, plural);
+    r = rule ? cleat_draft_append_json(draft, "rules", rule, err) : -ENOMEM;
+    cleat_mem_free(rule);
+    return r;
+}
+
+static int manifests_rules_of(struct cleat_draft *draft, char *const *kinds, struct cleat_err *err)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && kinds && kinds[i]; i++)
+        r = manifests_rule(draft, kinds[i], err);
+    return r;
+}
+
+/* Removes the rules for mirrored kinds, which are known by their verbs. */
+static int manifests_drop_rules(struct cleat_draft *draft, struct cleat_err *err)
+{
+    char path[32];
+    int r = 0;
+    for (size_t i = cleat_value_count(cleat_value_find(cleat_draft_value(draft), "rules"));
+         r == 0 && i > 0; i--) {
+        snprintf(path, sizeof(path), "rules[%zu].verbs", i - 1);
+        struct cleat_value verbs = cleat_value_find(cleat_draft_value(draft), path);
+        snprintf(path, sizeof(path), "rules[%zu]", i - 1);
+        if (cleat_value_is(cleat_value_at(verbs, 0), "create") && cleat_value_count(verbs) == 6)
+            r = cleat_draft_remove(draft, path, err);
+    }
+    return r;
+}
+
+static int manifests_cluster_role(struct manifests *manifests, struct cleat_draft *draft)
+{
+    const struct cleat_manifests_options *options = manifests->options;
+    int r = options->kinds ? manifests_drop_rules(draft, manifests->err) : 0;
+    if (r == 0)
+        r = manifests_rules_of(draft, options->kinds, manifests->err);
+    if (r == 0)
+        r = manifests_rules_of(draft, options->more_kinds, manifests->err);
+    return r;
+}
+
+static int manifests_binding(struct manifests *manifests, struct cleat_draft *draft)
+{
+    return cleat_draft_set_text(draft, "subjects[0].namespace", manifests->options->namespace_,
+                                manifests->err);
+}
+
+/* Our Service or a URL in one webhook. */
+static int manifests_client_config(struct manifests *manifests, struct cleat_draft *draft,
+                                   size_t index)
+{
+    char path[64];
+    struct cleat_scratch scratch;
+    const struct cleat_manifests_options *options = manifests->options;
+    snprintf(path, sizeof(path), "webhooks[%zu].clientConfig.service.path", index);
+    struct cleat_str hook_path =
+        cleat_value_text(cleat_value_find(cleat_draft_value(draft), path), &scratch);
+    if (!options->webhook_url) {
+        snprintf(path, sizeof(path), "webhooks[%zu].clientConfig.service.namespace", index);
+        return cleat_draft_set_text(draft, path, options->namespace_, manifests->err);
+    }
+    size_t base = strlen(options->webhook_url);
+    while (base > 0 && options->webhook_url[base - 1] == '/')
+        base--;
+    char *url =
+        cleat_mem_format("%.*s%.*s", (int)base, options->webhook_url, CLEAT_STR_ARG(hook_path));
+    if (!url)
+        return -ENOMEM;
+    snprintf(path, sizeof(path), "webhooks[%zu].clientConfig.service", index);
+    int r = cleat_draft_remove(draft, path, manifests->err);
+    snprintf(path, sizeof(path), "webhooks[%zu].clientConfig.url", index);
+    if (r == 0)
+        r = cleat_draft_set_text(draft, path, url, manifests->err);
+    cleat_mem_free(url);
+    return r;
+}
+
+static int manifests_configuration(struct manifests *manifests, struct cleat_draft *draft)
+{
+    int r = 0;
+    const struct cleat_manifests_options *options = manifests->options;
+    size_t count = cleat_value_count(cleat_value_find(cleat_draft_value(draft), "webhooks"));
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = manifests_client_config(manifests, draft, i);
+    if (r == 0 && options->cert_manager) {
+        char *from = cleat_mem_format("%s/cleat-webhook-cert", options->namespace_);
+        r = from ? cleat_draft_set_text(draft,
+                                        "metadata.annotations[\"cert-manager.io/inject-ca-from\"]",
+                                        from, manifests->err)
+                 : -ENOMEM;
+        cleat_mem_free(from);
+    }
+    return r;
+}
+
+#define CONTAINER "spec.template.spec.containers[0]"
+
+static int manifests_cert_mount(struct cleat_draft *draft, struct cleat_err *err)
+{
+    int r = cleat_draft_append_json(draft, CONTAINER ".args",
+                                    "\"--webhook-cert-path=" MANIFESTS_CERT_FOLDER "\"", err);
+    if (r == 0)
+        r = cleat_draft_append_json(draft, CONTAINER ".volumeMounts",
+                                    "{\"name\":\"certs\",\"mountPath\":\"" MANIFESTS_CERT_FOLDER
+                                    "\",\"readOnly\":true}",
+                                    err);
+    if (r == 0)
+        r = cleat_draft_append_json(
+            draft, "spec.template.spec.volumes",
+            "{\"name\":\"certs\",\"secret\":{\"secretName\":\"cleat-webhook-cert\"}}", err);
+    return r;
+}
+
+static int manifests_deployment(struct manifests *manifests, struct cleat_draft *draft)
+{
+    const struct cleat_manifests_options *options = manifests->options;
+    int r = options->image
+                ? cleat_draft_set_text(draft, CONTAINER ".image", options->image, manifests->err)
+                : 0;
+    if (r == 0 && options->replicas > 0)
+        r = cleat_draft_set_int(draft, "spec.replicas", options->replicas, manifests->err);
+    if (r == 0 && options->cert_manager)
+        r = manifests_cert_mount(draft, manifests->err);
+    return r;
+}
+
+static const struct {
+    const char *kind;
+    int (*change)(struct manifests *manifests, struct cleat_draft *draft);
+} manifests_changes[] = {
+    {"ClusterRole", manifests_cluster_role},
+    {"ClusterRoleBinding", manifests_binding},
+    {"RoleBinding", manifests_binding},
+    {"MutatingWebhookConfiguration", manifests_configuration},
+    {"ValidatingWebhookConfiguration", manifests_configuration},
+    {"Deployment", manifests_deployment},
+};
+
+static int manifests_namespace(struct manifests *manifests, struct cleat_draft *draft)
+{
+    const char *namespace_ = manifests->options->namespace_;
+    struct cleat_value object = cleat_draft_base(draft);
+    if (cleat_value_is(cleat_value_get(object, "kind"), "Namespace"))
+        return cleat_draft_set_text(draft, "metadata.name", namespace_, manifests->err);
+    if (cleat_value_is(cleat_value_find(object, "metadata.namespace"), MANIFESTS_NAMESPACE))
+        return cleat_draft_set_text(draft, "metadata.namespace", namespace_, manifests->err);
+    return 0;
+}
+
+static int manifests_emit(void *arg, struct cleat_document *document)
+{
+    struct manifests *manifests = arg;
+    CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
+    struct cleat_value object = cleat_document_root(document);
+    struct cleat_value kind = cleat_value_get(object, "kind");
+    int r = cleat_draft_new(object, &draft, manifests->err);
+    if (r == 0)
+        r = manifests_namespace(manifests, draft);
+    for (size_t i = 0; r == 0 && i < sizeof(manifests_changes) / sizeof(manifests_changes[0]); i++)
+        if (cleat_value_is(kind, manifests_changes[i].kind))
+            r = manifests_changes[i].change(manifests, draft);
+    return r == 0 ? manifests->fn(manifests->arg, cleat_draft_value(draft), manifests->err) : r;
+}
+
+static int manifests_cert_manager(struct manifests *manifests)
+{
+    static const char format[] = "apiVersion: cert-manager.io/v1\n"
+                                 "kind: Issuer\n"
+                                 "metadata: {name: cleat, namespace: cleat-system}\n"
+                                 "spec: {selfSigned: {}}\n"
+                                 "---\n"
+                                 "apiVersion: cert-manager.io/v1\n"
+                                 "kind: Certificate\n"
+                                 "metadata: {name: cleat-webhook-cert, namespace: cleat-system}\n"
+                                 "spec:\n"
+                                 "  secretName: cleat-webhook-cert\n"
+                                 "  issuerRef: {name: cleat, kind: Issuer}\n"
+                                 "  privateKey: {algorithm: ECDSA, size: 256}\n"
+                                 "  dnsNames: [cleat.%s.svc]\n";
+    char *yaml = cleat_mem_format(format, manifests->options->namespace_);
+    int r = yaml ? cleat_yaml_each(cleat_str_of(yaml), manifests_emit, manifests, manifests->err)
+                 : -ENOMEM;
+    cleat_mem_free(yaml);
+    return r;
+}
+
+int cleat_manifests_each(const struct cleat_manifests_options *options,
+                         int (*fn)(void *arg, struct cleat_value object, struct cleat_err *err),
+                         void *arg, struct cleat_err *err)
+{
+    struct cleat_manifests_options effective = *options;
+    struct manifests manifests = {&effective, fn, arg, err};
+    int r = 0;
+    if (!effective.namespace_)
+        effective.namespace_ = MANIFESTS_NAMESPACE;
+    if (!cleat_name_is_dns_label(cleat_str_of(effective.namespace_)))
+        return cleat_err_set(err, -EINVAL, "\"%s\" isn't a namespace", effective.namespace_);
+    for (const struct cleat_embedded *file = cleat_manifests; r == 0 && file->path; file++)
+        if ((strcmp(file->path, "crds.yaml") == 0) == effective.crds)
+            r = cleat_yaml_each(cleat_str_of(file->text), manifests_emit, &manifests, err);
+    if (r == 0 && effective.cert_manager && !effective.crds)
+        r = manifests_cert_manager(&manifests);
+    return r;
+}

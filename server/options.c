@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include "server/options.h"
+
+#define FLAG(name, type, field) \
+    (name), CLEAT_FLAG_##type, offsetof(struct cleat_serve_options, field)
+
+static const char *const options_levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const options_formats[] = {"json", "text", NULL};
+
+const struct cleat_flag cleat_serve_flags[] = {
+    {FLAG("kubeconfig", TEXT, kubeconfig), NULL, NULL, "FILE",
+     "kubeconfig; without it KUBECONFIG, the cluster that it runs in, ~/.kube/config", false},
+    {FLAG("context", TEXT, context), NULL, NULL, "NAME", "context of the kubeconfig", false},
+    {FLAG("config", TEXT, config), NULL, NULL, "FILE", "config file (CleatConfig); flags win",
+     true},
+    {FLAG("webhook-bind-address", TEXT, webhook_bind_address), ":9443", NULL, "ADDRESS",
+     "where webhooks are served", false},
+    {FLAG("webhook-cert-path", TEXT, webhook_cert_path), NULL, NULL, "DIR",
+     "tls.crt and tls.key by someone else; without it Cleat makes its own", false},
+    {FLAG("webhook-url", TEXT, webhook_url), NULL, NULL, "URL",
+     "base URL at which the API server reaches the webhooks, outside a cluster", false},
+    {FLAG("webhook-max-body-bytes", BYTES, webhook_max_body_bytes), "16Mi", NULL, "BYTES",
+     "largest request", false},
+    {FLAG("webhook-max-bytes-in-flight", BYTES, webhook_max_bytes_in_flight), "64Mi", NULL, "BYTES",
+     "all requests and what they become when parsed", false},
+    {FLAG("metrics-bind-address", TEXT, metrics_bind_address), ":8443", NULL, "ADDRESS",
+     "where /metrics is served; 0: nowhere", false},
+    {FLAG("metrics-secure", BOOL, metrics_secure), "true", NULL, NULL, "serve metrics over TLS",
+     false},
+    {FLAG("health-probe-bind-address", TEXT, health_probe_bind_address), ":8081", NULL, "ADDRESS",
+     "where /healthz and /readyz are served; 0: nowhere", false},
+    {FLAG("leader-elect", BOOL, leader_elect), "false", NULL, NULL,
+     "let one of several replicas run the controllers", false},
+    {FLAG("leader-elect-namespace", TEXT, leader_elect_namespace), NULL, NULL, "NAMESPACE",
+     "namespace of lease and certificate; default: its own in a cluster, else cleat-system", false},
+    {FLAG("leader-elect-id", TEXT, leader_elect_id), "cleat-leader", NULL, "NAME",
+     "name of the lease", false},
+    {FLAG("leader-elect-lease-duration", DURATION, leader_elect_lease_duration_ms), "15s", NULL,
+     "DURATION", "how long others wait for a silent leader", false},
+    {FLAG("leader-elect-renew-deadline", DURATION, leader_elect_renew_deadline_ms), "10s", NULL,
+     "DURATION", "how long a leader tries to renew", false},
+    {FLAG("leader-elect-retry-period", DURATION, leader_elect_retry_period_ms), "2s", NULL,
+     "DURATION", "between tries", false},
+    {FLAG("start-timeout", DURATION, start_timeout_ms), "30s", NULL, "DURATION",
+     "how long an unreachable API server is retried at start", false},
+    {FLAG("log-level", TEXT, log_level), "info", options_levels, "LEVEL",
+     "debug, info, warn or error", false},
+    {FLAG("log-format", TEXT, log_format), "json", options_formats, "FORMAT", "json or text",
+     false},
+    {.name = NULL},
+};
+
+enum cleat_log_level cleat_serve_log_level(const struct cleat_serve_options *options)
+{
+    size_t level = 0;
+    while (options_levels[level] && strcmp(options->log_level, options_levels[level]) != 0)
+        level++;
+    return (enum cleat_log_level)level;
+}
+
+int cleat_serve_options_check(const struct cleat_serve_options *options, struct cleat_err *err)
+{
+    int64_t lease_ms = options->leader_elect_lease_duration_ms;
+    int64_t renew_ms = options->leader_elect_renew_deadline_ms;
+    int64_t retry_ms = options->leader_elect_retry_period_ms;
+    if (lease_ms <= renew_ms)
+        return cleat_err_set(err, -EINVAL,
+                             "--leader-elect-lease-duration isn't longer than "
+                             "--leader-elect-renew-deadline");
+    if (retry_ms <= 0 || renew_ms * 5 <= retry_ms * 6)
+        return cleat_err_set(err, -EINVAL,
+                             "--leader-elect-renew-deadline isn't longer than 1.2 "
+                             "times --leader-elect-retry-period");
+    if (options->webhook_max_body_bytes <= 0 ||
+        options->webhook_max_bytes_in_flight < options->webhook_max_body_bytes)
+        return cleat_err_set(err, -EINVAL,
+                             "--webhook-max-bytes-in-flight is less than "
+                             "--webhook-max-body-bytes");
+    if (options->webhook_url && strncmp(options->webhook_url, "https://", 8) != 0)
+        return cleat_err_set(err, -EINVAL, "--webhook-url: \"%s\" doesn't begin with https://",
+                             options->webhook_url);
+    return 0;
+}
