@@ -23,7 +23,7 @@ static inline void queue_fixture_open(struct queue_fixture *fixture, size_t coun
     *fixture = (struct queue_fixture){.count = count};
     for (size_t i = 0; i < count; i++) {
         struct queue_key key;
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof(name), "%zu", i);
         ck_assert_int_eq(
             cleat__queue_key_make(&key, CLEAT_STR(""), CLEAT_STR("ns"), cleat_str_of(name)), 0);
