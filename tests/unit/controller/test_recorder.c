@@ -212,7 +212,7 @@ static void post(struct fixture *f, const char *reason)
 START_TEST(test_sends_in_order)
 {
     struct fixture f;
-    char reason[8];
+    char reason[16];
     fixture_open(&f);
     for (int i = 0; i < 10; i++) {
         (void)snprintf(reason, sizeof(reason), "R%d", i);
