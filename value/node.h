@@ -47,6 +47,8 @@
     (NODE_SPAN_UNITS - 16) /* of a whole span: with malloc's own bytes 64 pages */
 #define NODE_SPANS_MAX (1u << (31 - NODE_SPAN_BITS))
 #define NODE_UNIT_BYTES 4u
+#define NODE_MARK_BITS 12
+#define NODE_MARKS (1u << NODE_MARK_BITS)
 #define NODE_SIZE_LONG 255u
 #define NODE_PAYLOAD_BYTES_MAX ((size_t)1 << 30)
 
@@ -110,7 +112,7 @@ struct cleat_heap {
     size_t bytes;
     size_t bytes_max;
     size_t nodes;
-    uint64_t frees;    /* pools: nodes freed so far: while it stands, all references stay valid */
+    uint32_t *marks;   /* pools: NODE_MARKS counts of freed nodes, by their references */
     struct pool *pool; /* NULL in an arena */
 };
 
@@ -120,6 +122,13 @@ struct cleat_heap {
 #define SHAPE_LINEAR_MAX 8
 /* Most members that cleat__heap_shape takes for an arena. */
 #define SHAPE_ORDERED_MAX 128
+
+/* While this stays the same, the node at @ref hasn't been freed. (It may change without that, too.)
+ */
+static inline uint32_t *heap_mark_of(const struct cleat_heap *heap, uint32_t ref)
+{
+    return &heap->marks[(ref * 0x9e3779b1u) >> (32 - NODE_MARK_BITS)];
+}
 
 static inline bool ref_is_node(uint32_t ref)
 {

@@ -287,5 +287,5 @@ void cleat__site_learn(struct cleat_parser *parser, struct site *site, struct cl
     memcpy(site->raw, raw.data, raw.length);
     site->raw_length = (uint32_t)raw.length;
     site->raw_ref = ref;
-    site->raw_frees = parser->target->heap->frees;
+    site->raw_mark = *heap_mark_of(parser->target->heap, ref);
 }

@@ -90,14 +90,14 @@ struct site {
     uint16_t field_count;
     uint16_t step_count;
     uint8_t role;
-    bool has_roles;     /* something below is captured */
-    bool left_out;      /* captured, not built */
-    bool dropped;       /* by the projection */
-    bool crowded;       /* objects here are read without steps */
-    uint32_t last_ref;  /* the last object or array here */
-    uint32_t raw_ref;   /* the value whose text is @raw */
-    uint64_t raw_frees; /* valid while the heap's is the same */
-    char *raw;          /* where a value came twice: its text */
+    bool has_roles;    /* something below is captured */
+    bool left_out;     /* captured, not built */
+    bool dropped;      /* by the projection */
+    bool crowded;      /* objects here are read without steps */
+    uint32_t last_ref; /* the last object or array here */
+    uint32_t raw_ref;  /* the value whose text is @raw */
+    uint32_t raw_mark; /* the mark of that, when it was known to live */
+    char *raw;         /* where a value came twice: its text */
     uint32_t raw_length;
     uint32_t raw_capacity;
     uint8_t copy_length; /* the last string here, where it was short and plain */

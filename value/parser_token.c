@@ -294,7 +294,8 @@ static const char *key_again(struct cleat_parser *parser, struct frame *frame, c
 /* True where what is remembered of the site's text still holds. */
 static bool site_raw_valid(const struct cleat_parser *parser, const struct site *site)
 {
-    return site->raw_length > 0 && site->raw_frees == parser->main.heap->frees;
+    return site->raw_length > 0 &&
+           site->raw_mark == *heap_mark_of(parser->main.heap, site->raw_ref);
 }
 
 /* The same object or array as before at this site, byte for byte? Returns its end, or NULL. */

@@ -42,6 +42,7 @@ struct pool {
     uint32_t journal_count;
     uint32_t journal_capacity;
     bool journal_lost; /* a node may be missing in the journal: the next sweep looks everywhere */
+    uint32_t marks[NODE_MARKS];
     struct pool_visit *stack;
     uint32_t stack_capacity;
     struct table table;
@@ -110,6 +111,7 @@ int cleat_pool_new(size_t bytes_max, struct cleat_heap **ret)
     heap->span_units = cleat_mem_zalloc(NODE_SPANS_MAX, sizeof(*heap->span_units));
     heap->span_capacity = NODE_SPANS_MAX;
     if (pool) {
+        heap->marks = pool->marks;
         pool->stack_capacity = POOL_STACK_MIN;
         pool->stack = cleat_mem_alloc(POOL_STACK_MIN * sizeof(*pool->stack));
         pool->secret[0] = cleat_hash_bytes("pool", 4);
@@ -285,7 +287,7 @@ static void pool_release(struct cleat_heap *heap, uint32_t ref)
     enum node_type type = node_type(node);
     size_t units = node_units(heap, node);
     heap->nodes--;
-    heap->frees++;
+    ++*heap_mark_of(heap, ref);
     if (type == NODE_KEY || type == NODE_SHAPE_SORTED)
         heap->epoch++;
     if (units > NODE_SPAN_UNITS / 2)
