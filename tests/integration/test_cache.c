@@ -49,6 +49,17 @@ static void fixture_put(struct fixture *f, const char *namespace_, const char *n
     document = cleat_document_unref(document);
 }
 
+/* Changes the value of the same object, where fixture_put makes another one of the name. */
+static void fixture_change(struct fixture *f, const char *namespace_, const char *name,
+                           const char *value)
+{
+    char patch[160];
+    (void)snprintf(patch, sizeof(patch),
+                   "{\"metadata\":{\"labels\":{\"value\":\"%s\"}},\"data\":{\"value\":\"%s\"}}",
+                   value, value);
+    ck_assert_int_eq(cluster_patch(&f->cluster, &f->resource, namespace_, name, patch), 0);
+}
+
 static void fixture_delete(struct fixture *f, const char *namespace_, const char *name)
 {
     const struct cleat_client_target target = {&f->resource, namespace_, name, NULL};
@@ -158,7 +169,7 @@ START_TEST(test_load_and_follow)
     ck_assert_int_eq(lookup(&f, "a", "y"), CLEAT_STORE_MISSING);
     ck_assert_uint_eq(atomic_load(&f.added), 2);
     ck_assert_uint_eq(atomic_load(&f.initial), 2);
-    fixture_put(&f, "a", "x", "2");
+    fixture_change(&f, "a", "x", "2");
     CLEAT_WAIT_FOR(atomic_load(&f.updated) == 1, LIMIT_MS);
     ck_assert_str_eq(value(&f, "a", "x"), "2");
     fixture_put(&f, "c", "z", "1");
@@ -191,7 +202,7 @@ START_TEST(test_pages)
     fixture_sync(&f);
     ck_assert_uint_eq(cleat_store_count(f.store, NULL), 1100);
     ck_assert_uint_eq(atomic_load(&f.added), 1100);
-    fixture_put(&f, "a", "x-7", "2");
+    fixture_change(&f, "a", "x-7", "2");
     CLEAT_WAIT_FOR(atomic_load(&f.updated) == 1, LIMIT_MS);
     fixture_close(&f);
 }
@@ -210,40 +221,50 @@ START_TEST(test_old_server_without_streaming_lists)
     fixture_cache(&f, (struct cleat_cache_options){.name = NULL}, &everything);
     fixture_sync(&f);
     ck_assert_str_eq(value(&f, "a", "x"), "1");
-    fixture_put(&f, "a", "x", "2");
+    fixture_change(&f, "a", "x", "2");
     CLEAT_WAIT_FOR(atomic_load(&f.updated) == 1, LIMIT_MS);
     fixture_close(&f);
 }
 END_TEST
 
+static bool feed_is_broken(const struct fixture *f)
+{
+    struct cleat_feed_status status;
+    cleat_feed_status(f->feed, &status);
+    return status.last_error.code != 0;
+}
+
+/* The watch breaks; before it is resumed things happen, and the server forgets how. */
 START_TEST(test_server_that_forgot_the_version)
 {
     struct fixture f;
     fixture_open(&f);
     fixture_put(&f, "a", "stays", "1");
     fixture_put(&f, "a", "goes", "1");
+    const struct cleat_fault cut = {
+        .path = "/api/v1/configmaps", .query = "watch=true", .cut_after_bytes = 6000, .times = 1};
+    ck_assert_int_gt(cleat_apiserver_fault(f.cluster.server, &cut), 0);
     fixture_cache(&f, (struct cleat_cache_options){.name = NULL}, &everything);
     fixture_sync(&f);
-    /* The next watch answers 410, and what happens until then is seen by a list only. */
-    const struct cleat_fault gone = {
-        .path = "/api/v1/configmaps", .query = "watch=true", .status = 410, .times = 1};
-    const struct cleat_fault hold = {.path = "/api/v1/configmaps",
-                                     .query = "watch=true",
-                                     .delay_ms = 300,
-                                     .times = 1,
-                                     .cut_after_bytes = 1};
-    (void)hold;
-    int id = cleat_apiserver_fault(f.cluster.server, &gone);
-    ck_assert_int_gt(id, 0);
-    uint64_t before = cleat_apiserver_requests(f.cluster.server, "GET", "/api/v1/configmaps",
-                                               "sendInitialEvents=true");
-    const struct cleat_fault cut = {.path = "/api/v1/configmaps", .cut_after_bytes = 1, .times = 1};
-    (void)cut;
-    /* A reload is what a 410 leads to; here it is asked for by cutting from our side. */
+    for (int i = 0; i < 1000 && !feed_is_broken(&f); i++) {
+        char number[16];
+        (void)snprintf(number, sizeof(number), "%d", i);
+        fixture_change(&f, "a", "stays", number);
+        cleat_wait_moment();
+    }
+    ck_assert(feed_is_broken(&f)); /* and waits for at least 0.8 s now */
+    fixture_delete(&f, "a", "goes");
     fixture_put(&f, "a", "new", "1");
+    cleat_apiserver_compact(f.cluster.server);
+    CLEAT_WAIT_FOR(atomic_load(&f.deleted) == 1, LIMIT_MS);
     CLEAT_WAIT_FOR(atomic_load(&f.added) == 3, LIMIT_MS);
-    ck_assert_uint_eq(before, 1);
-    cleat_apiserver_fault_clear(f.cluster.server, 0);
+    ck_assert_uint_eq(atomic_load(&f.unknown), 1);
+    ck_assert_int_eq(lookup(&f, "a", "goes"), CLEAT_STORE_MISSING);
+    ck_assert_int_eq(lookup(&f, "a", "new"), 0);
+    CLEAT_WAIT_FOR(!feed_is_broken(&f), LIMIT_MS);
+    ck_assert_uint_eq(cleat_apiserver_requests(f.cluster.server, "GET", "/api/v1/configmaps",
+                                               "sendInitialEvents=true"),
+                      2);
     fixture_close(&f);
 }
 END_TEST
@@ -276,11 +297,6 @@ START_TEST(test_own_write_is_waited_for)
                                       cleat_object_uid(object), CLEAT_STR("9999999"), 20),
                      CLEAT_WAIT_TIMEOUT);
     fixture_delete(&f, "a", "x");
-    fixture_put(&f, "a", "other", "1"); /* moves the stream on */
-    ck_assert_int_eq(cleat_store_wait(f.store, CLEAT_STR("a"), CLEAT_STR("x"),
-                                      cleat_object_uid(object),
-                                      cleat_object_resource_version(object), LIMIT_MS),
-                     0);
     CLEAT_WAIT_FOR(lookup(&f, "a", "x") == CLEAT_STORE_MISSING, LIMIT_MS);
     ck_assert_int_eq(cleat_store_wait(f.store, CLEAT_STR("a"), CLEAT_STR("x"),
                                       cleat_object_uid(object),
@@ -385,9 +401,9 @@ START_TEST(test_selectors_are_the_servers)
     fixture_cache(&f, (struct cleat_cache_options){.name = NULL}, &selected);
     fixture_sync(&f);
     ck_assert_uint_eq(cleat_store_count(f.store, NULL), 1);
-    fixture_put(&f, "a", "y", "in");
+    fixture_change(&f, "a", "y", "in");
     CLEAT_WAIT_FOR(atomic_load(&f.added) == 2, LIMIT_MS);
-    fixture_put(&f, "a", "x", "out");
+    fixture_change(&f, "a", "x", "out");
     CLEAT_WAIT_FOR(atomic_load(&f.deleted) == 1, LIMIT_MS);
     ck_assert_int_eq(lookup(&f, "a", "x"), CLEAT_STORE_MISSING);
     fixture_close(&f);
@@ -449,7 +465,7 @@ START_TEST(test_index_added_late)
     ck_assert_uint_eq(cleat_store_count(f.store, &query), 2);
     query.namespace_ = "a";
     ck_assert_uint_eq(cleat_store_count(f.store, &query), 1);
-    fixture_put(&f, "a", "z", "red");
+    fixture_change(&f, "a", "z", "red");
     CLEAT_WAIT_FOR(cleat_store_count(f.store, &query) == 2, LIMIT_MS);
     fixture_close(&f);
 }
