@@ -100,7 +100,7 @@ static int manifests_rules_of(struct cleat_draft *draft, char *const *kinds, str
 /* Removes the rules for mirrored kinds, which are known by their verbs. */
 static int manifests_drop_rules(struct cleat_draft *draft, struct cleat_err *err)
 {
-    char path[32];
+    char path[64];
     int r = 0;
     for (size_t i = cleat_value_count(cleat_value_find(cleat_draft_value(draft), "rules"));
          r == 0 && i > 0; i--) {

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <cleat/certs.h>
+#include <cleat/manager.h>
+#include <cleat/server.h>
+#include <cleat/webhook.h>
+#include "base/check.h"
+#include "base/mem.h"
+#include "kinds/mirror/mirror.h"
+#include "server/connect.h"
+#include "server/publisher.h"
+#include "server/serve.h"
+
+#define SERVE_NAMES_MAX 8
+#define SERVE_DRAIN_MS 3000
+
+enum serve_server { SERVE_WEBHOOK, SERVE_METRICS, SERVE_HEALTH, SERVE_SERVER_COUNT };
+
+struct serve {
+    const struct cleat_serve_options *options;
+    struct cleat_log *log;
+    struct cleat_metrics *metrics;
+    struct cleat_connection connection;
+    struct cleat_webhooks *webhooks;
+    struct cleat_manager *manager;
+    struct cleat_server *servers[SERVE_SERVER_COUNT];
+    struct cleat_publisher *publisher; /* NULL with files by somebody else */
+    struct cleat_rotator *rotator;     /* one of these two */
+    struct cleat_watcher *watcher;
+    struct cleat_mirror *mirror;
+    char *names[SERVE_NAMES_MAX + 1]; /* of the certificate */
+    atomic_bool certified;            /* a bundle was handed out; pairs with the check, relaxed */
+};
+
+/* A new certificate: every listener takes it for its next handshake, the publisher its CA. */
+static void serve_on_bundle(void *arg, struct cleat_bundle *bundle)
+{
+    struct serve *serve = arg;
+    cleat_server_set_bundle(serve->servers[SERVE_WEBHOOK], bundle);
+    if (serve->servers[SERVE_METRICS] && serve->options->metrics_secure)
+        cleat_server_set_bundle(serve->servers[SERVE_METRICS], bundle);
+    if (serve->publisher)
+        cleat_publisher_set(serve->publisher, bundle);
+    atomic_store_explicit(&serve->certified, true, memory_order_relaxed);
+}
+
+/* Ready: a certificate is served that the published caBundle verifies. */
+static int serve_check_webhook(void *arg, struct cleat_err *err)
+{
+    struct serve *serve = arg;
+    if (!atomic_load_explicit(&serve->certified, memory_order_relaxed))
+        return cleat_err_set(err, -EAGAIN, "there is no certificate yet");
+    return serve->publisher ? cleat_publisher_check(serve->publisher, err) : 0;
+}
+
+static int serve_add_name(struct serve *serve, char *name)
+{
+    size_t count = 0;
+    while (serve->names[count])
+        count++;
+    cleat_assert(count < SERVE_NAMES_MAX);
+    serve->names[count] = name;
+    return name ? 0 : -ENOMEM;
+}
+
+/* The host of --webhook-url, without port and brackets; new. */
+static char *serve_url_host(const char *url)
+{
+    const char *host = url + strlen("https://");
+    if (host[0] == '[')
+        return cleat_mem_strndup(host + 1, strcspn(host + 1, "]"));
+    return cleat_mem_strndup(host, strcspn(host, ":/?#"));
+}
+
+static int serve_make_names(struct serve *serve)
+{
+    const char *namespace_ = serve->connection.own_namespace;
+    int r = serve_add_name(serve, cleat_mem_format("cleat.%s.svc", namespace_));
+    if (r == 0)
+        r = serve_add_name(serve, cleat_mem_format("cleat.%s.svc.cluster.local", namespace_));
+    if (r == 0)
+        r = serve_add_name(serve, cleat_mem_strdup("localhost"));
+    if (r == 0)
+        r = serve_add_name(serve, cleat_mem_strdup("127.0.0.1"));
+    if (r == 0 && serve->options->webhook_url)
+        r = serve_add_name(serve, serve_url_host(serve->options->webhook_url));
+    return r;
+}
+
+static int serve_make_manager(struct serve *serve, struct cleat_err *err)
+{
+    const struct cleat_serve_options *options = serve->options;
+    struct cleat_webhooks_options webhooks = {
+        .log = serve->log,
+        .metrics = serve->metrics,
+        .body_bytes_max = (size_t)options->webhook_max_body_bytes,
+        .bytes_in_flight_max = (size_t)options->webhook_max_bytes_in_flight};
+    struct cleat_manager_options manager = {
+        .client = serve->connection.client,
+        .log = serve->log,
+        .metrics = serve->metrics,
+        .elect = options->leader_elect,
+        .drain_ms = serve->connection.in_cluster ? SERVE_DRAIN_MS : 0,
+        .election = {.namespace_ = serve->connection.own_namespace,
+                     .name = options->leader_elect_id,
+                     .lease_duration_ms = options->leader_elect_lease_duration_ms,
+                     .renew_deadline_ms = options->leader_elect_renew_deadline_ms,
+                     .retry_period_ms = options->leader_elect_retry_period_ms}};
+    int r = cleat_webhooks_new(&webhooks, &serve->webhooks, err);
+    return r == 0 ? cleat_manager_new(&manager, &serve->manager, err) : r;
+}
+
+static bool serve_address_off(const char *address)
+{
+    return address[0] == '\0' || strcmp(address, "0") == 0;
+}
+
+static int serve_make_servers(struct serve *serve, struct cleat_err *err)
+{
+    const struct cleat_serve_options *options = serve->options;
+    const struct cleat_server_options servers[SERVE_SERVER_COUNT] = {
+        [SERVE_WEBHOOK] = {.name = "webhook",
+                           .bind = options->webhook_bind_address,
+                           .log = serve->log,
+                           .tls = true,
+                           .webhooks = serve->webhooks,
+                           .body_bytes_max = (size_t)options->webhook_max_body_bytes,
+                           .bytes_in_flight_max = (size_t)options->webhook_max_bytes_in_flight},
+        [SERVE_METRICS] = {.name = "metrics",
+                           .bind = options->metrics_bind_address,
+                           .log = serve->log,
+                           .tls = options->metrics_secure,
+                           .metrics = serve->metrics},
+        [SERVE_HEALTH] = {.name = "health",
+                          .bind = options->health_probe_bind_address,
+                          .log = serve->log,
+                          .healthz = cleat_manager_healthz(serve->manager),
+                          .readyz = cleat_manager_readyz(serve->manager)},
+    };
+    static const char *const flags[] = {"webhook-bind-address", "metrics-bind-address",
+                                        "health-probe-bind-address"};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < SERVE_SERVER_COUNT; i++) {
+        if (i != SERVE_WEBHOOK && serve_address_off(servers[i].bind))
+            continue;
+        r = cleat_server_new(&servers[i], &serve->servers[i], err);
+        if (r < 0)
+            cleat_err_prefix(err, "--%s", flags[i]);
+    }
+    return r;
+}
+
+static int serve_make_certs(struct serve *serve, struct cleat_err *err)
+{
+    const struct cleat_serve_options *options = serve->options;
+    if (options->webhook_cert_path) {
+        struct cleat_watcher_options watcher = {.log = serve->log,
+                                                .folder = options->webhook_cert_path,
+                                                .on_bundle = serve_on_bundle,
+                                                .arg = serve};
+        return cleat_watcher_new(&watcher, &serve->watcher, err);
+    }
+    struct cleat_rotator_options rotator = {.client = serve->connection.client,
+                                            .log = serve->log,
+                                            .namespace_ = serve->connection.own_namespace,
+                                            .secret = "cleat-webhook-cert",
+                                            .names = (const char *const *)serve->names,
+                                            .on_bundle = serve_on_bundle,
+                                            .arg = serve};
+    int r = cleat_publisher_new(serve->connection.client, serve->log, &serve->publisher);
+    if (r == 0)
+        r = cleat_rotator_new(&rotator, &serve->rotator, err);
+    return r;
+}
+
+static int serve_make_mirror(struct serve *serve, struct cleat_err *err)
+{
+    struct cleat_mirror_options mirror = {.manager = serve->manager,
+                                          .webhooks = serve->webhooks,
+                                          .own_namespace = serve->connection.own_namespace,
+                                          .own_username = serve->connection.username,
+                                          .webhook_url = serve->options->webhook_url};
+    return cleat_mirror_new(&mirror, &serve->mirror, err);
+}
+
+/* Everything that runs, into the manager's groups. */
+static int serve_add_runnables(struct serve *serve, struct cleat_err *err)
+{
+    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 2];
+    size_t count = 0;
+    int r = 0;
+    for (size_t i = 0; i < SERVE_SERVER_COUNT; i++)
+        if (serve->servers[i])
+            runnables[count++] = cleat_server_runnable(
+                serve->servers[i], i == SERVE_WEBHOOK ? CLEAT_GROUP_WEBHOOKS : CLEAT_GROUP_HTTP);
+    if (serve->publisher)
+        runnables[count++] = cleat_publisher_runnable(serve->publisher);
+    runnables[count++] = serve->rotator
+                             ? cleat_rotator_runnable(serve->rotator, CLEAT_GROUP_WEBHOOKS)
+                             : cleat_watcher_runnable(serve->watcher, CLEAT_GROUP_WEBHOOKS);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = cleat_manager_add(serve->manager, &runnables[i], err);
+    if (r == 0)
+        r = cleat_health_add(cleat_manager_readyz(serve->manager), "webhook", true,
+                             serve_check_webhook, serve);
+    return r;
+}
+
+static int serve_make(struct serve *serve, struct cleat_err *err)
+{
+    int r = cleat_metrics_new(&serve->metrics);
+    if (r == 0)
+        r = cleat_connect(serve->options, serve->metrics, serve->log, &serve->connection, err);
+    if (r == 0)
+        r = serve_make_names(serve);
+    if (r == 0)
+        r = serve_make_manager(serve, err);
+    if (r == 0)
+        r = cleat_manager_signals(serve->manager, err);
+    if (r == 0)
+        r = serve_make_servers(serve, err);
+    if (r == 0)
+        r = serve_make_certs(serve, err);
+    if (r == 0)
+        r = serve_make_mirror(serve, err);
+    return r == 0 ? serve_add_runnables(serve, err) : r;
+}
+
+static void serve_fini(struct serve *serve)
+{
+    cleat_mirror_free(serve->mirror);
+    cleat_manager_free(serve->manager);
+    cleat_rotator_free(serve->rotator);
+    cleat_watcher_free(serve->watcher);
+    cleat_publisher_free(serve->publisher);
+    for (size_t i = 0; i < SERVE_SERVER_COUNT; i++)
+        cleat_server_free(serve->servers[i]);
+    cleat_webhooks_free(serve->webhooks);
+    for (size_t i = 0; serve->names[i]; i++)
+        cleat_mem_free(serve->names[i]);
+    cleat_connection_fini(&serve->connection);
+    cleat_metrics_free(serve->metrics);
+}
+
+int cleat_serve(const struct cleat_serve_options *options, struct cleat_log *log,
+                struct cleat_err *err)
+{
+    struct serve serve = {.options = options, .log = log};
+    int r = serve_make(&serve, err);
+    if (r == 0) {
+        cleat_info(log, "serving", cleat_log_text("version", CLEAT_VERSION),
+                   cleat_log_text("api_server", cleat_client_server(serve.connection.client)),
+                   cleat_log_text("username", serve.connection.username),
+                   cleat_log_int("webhook_port", cleat_server_port(serve.servers[SERVE_WEBHOOK])));
+        r = cleat_manager_run(serve.manager, err);
+    }
+    /* What overstayed the grace time still uses its memory: nothing may be freed under it. */
+    if (r != -ETIMEDOUT)
+        serve_fini(&serve);
+    return r;
+}
