@@ -20,6 +20,7 @@ int cleat_arena_new(size_t bytes_max, struct cleat_heap **ret)
     arena->bytes_max = bytes_max;
     arena->bytes = sizeof(*arena);
     arena->block = UINT32_MAX;
+    arena->epoch = cleat__heap_epoch();
     *ret = arena;
     return 0;
 }
@@ -34,16 +35,35 @@ static void arena_enter(struct cleat_heap *arena, uint32_t span)
     arena->bump += span == 0;
 }
 
+static bool arena_is_kept(const struct cleat_heap *arena, uint32_t span)
+{
+    for (uint32_t i = 0; i < arena->kept.count; i++)
+        if (arena->kept.spans[i] == span)
+            return true;
+    return false;
+}
+
+/* Lets go of keys and shapes too. */
+static void arena_forget(struct cleat_heap *arena)
+{
+    for (uint32_t i = 0; i < arena->kept.count; i++)
+        cleat__heap_block_free(arena, arena->kept.spans[i]);
+    arena->kept = (struct arena_kept){.count = 0};
+    arena->epoch = cleat__heap_epoch();
+}
+
 void cleat_arena_reset(struct cleat_heap *arena)
 {
     cleat_assert(arena->magic == HEAP_MAGIC && !arena->is_pool);
+    if (arena->kept.lost)
+        arena_forget(arena);
     for (uint32_t span = 0; span < arena->span_count; span++)
         if (arena->span_units[span] > NODE_SPAN_UNITS)
             cleat__heap_block_free(arena, span);
     while (arena->span_count > 0 && !arena->spans[arena->span_count - 1])
         arena->span_count--;
     arena->nodes = 0;
-    arena->epoch++;
+    arena->resets++;
     arena->block = UINT32_MAX;
     arena->bump = arena->bump_end = 0;
 }
@@ -53,7 +73,7 @@ static bool arena_reuse(struct cleat_heap *arena, size_t units)
 {
     for (uint32_t span = arena->block + 1; span < arena->span_count; span++) {
         uint32_t has = arena->span_units[span];
-        if (has <= NODE_SPAN_UNITS && has > units) {
+        if (has <= NODE_SPAN_UNITS && has > units && !arena_is_kept(arena, span)) {
             arena_enter(arena, span);
             return true;
         }
@@ -115,17 +135,50 @@ int cleat__arena_alloc(struct cleat_heap *arena, size_t units, uint32_t *ret)
     return 0;
 }
 
+/* The next block of what is kept. False where there is none, or no more. */
+static bool arena_grow_kept(struct cleat_heap *arena)
+{
+    struct arena_kept *kept = &arena->kept;
+    uint32_t span;
+    if (kept->count == ARENA_KEPT_BLOCKS || cleat__heap_block(arena, ARENA_KEPT_UNITS, &span) != 0)
+        return false;
+    kept->spans[kept->count++] = span;
+    kept->bump = span << NODE_SPAN_BITS;
+    kept->bump_end = kept->bump + ARENA_KEPT_UNITS;
+    kept->bump += span == 0;
+    return true;
+}
+
+int cleat__arena_alloc_kept(struct cleat_heap *arena, size_t units, uint32_t *ret)
+{
+    struct arena_kept *kept = &arena->kept;
+    /* An arena that was never reset may be of a single document: nothing is set apart yet. */
+    bool apart = arena->resets > 0 && units < ARENA_KEPT_UNITS / 8 && !kept->lost;
+    if (apart && kept->bump_end - kept->bump < units)
+        apart = arena_grow_kept(arena);
+    if (!apart) {
+        kept->lost = true;
+        return cleat__arena_alloc(arena, units, ret);
+    }
+    *ret = kept->bump;
+    kept->bump += (uint32_t)units;
+    arena->nodes++;
+    return 0;
+}
+
+void cleat__arena_fill(struct cleat_heap *arena, uint32_t ref, enum node_type type,
+                       struct cleat_str bytes, uint32_t mark)
+{
+    uint32_t *payload = cleat__node_begin(node_at(arena, ref), type, bytes.length, mark);
+    payload[bytes.length / NODE_UNIT_BYTES] = 0;
+    memcpy(payload, bytes.data, bytes.length);
+}
+
 int cleat__arena_bytes(struct cleat_heap *arena, enum node_type type, struct cleat_str bytes,
                        uint32_t mark, uint32_t *ret)
 {
-    size_t words = bytes.length / NODE_UNIT_BYTES + 1; /* at least one byte for the NUL */
-    uint32_t ref;
-    int r = cleat__arena_alloc(arena, node_head_units(bytes.length) + words, &ref);
-    if (r != 0)
-        return r;
-    uint32_t *payload = cleat__node_begin(node_at(arena, ref), type, bytes.length, mark);
-    payload[words - 1] = 0;
-    memcpy(payload, bytes.data, bytes.length);
-    *ret = ref;
-    return 0;
+    int r = cleat__arena_alloc(arena, node_bytes_units(bytes.length), ret);
+    if (r == 0)
+        cleat__arena_fill(arena, *ret, type, bytes, mark);
+    return r;
 }

@@ -2,6 +2,7 @@
 #include "value/heap.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -11,6 +12,13 @@
 
 /* Members or elements that are put in order without asking for memory. */
 #define HEAP_FEW 16
+
+static _Atomic(uint32_t) heap_serial = 1; /* only its being different counts: relaxed */
+
+uint64_t cleat__heap_epoch(void)
+{
+    return (uint64_t)atomic_fetch_add_explicit(&heap_serial, 1, memory_order_relaxed) << 32;
+}
 
 bool cleat_heap_is_pool(const struct cleat_heap *heap)
 {
@@ -223,6 +231,16 @@ int cleat_heap_str(struct cleat_heap *heap, struct cleat_str text, uint32_t *ret
     return cleat__pool_bytes(heap, NODE_STRING, text, ret);
 }
 
+int cleat__heap_key_kept(struct cleat_heap *heap, struct cleat_str key, uint32_t *ret)
+{
+    if (heap->is_pool)
+        return cleat__pool_bytes(heap, NODE_KEY, key, ret);
+    int r = cleat__arena_alloc_kept(heap, node_bytes_units(key.length), ret);
+    if (r == 0)
+        cleat__arena_fill(heap, *ret, NODE_KEY, key, 0);
+    return r;
+}
+
 int cleat__heap_key(struct cleat_heap *heap, struct cleat_str key, uint32_t *ret)
 {
     if (heap->is_pool)
@@ -345,6 +363,17 @@ static int order_shape(struct heap_order *order, struct cleat_heap *arena, const
     return heap_words(arena, type, count, 0, order->words, indexed ? 2 * count : count, ret);
 }
 
+/* An arena's shape, for this document and, where it can be, the next ones. */
+static int heap_shape_kept(struct cleat_heap *arena, enum node_type type, size_t size,
+                           const uint32_t *words, size_t count, uint32_t *ret)
+{
+    int r = cleat__arena_alloc_kept(arena, node_head_units(size) + count, ret);
+    if (r == 0)
+        memcpy(cleat__node_begin(node_at(arena, *ret), type, size, 0), words,
+               count * sizeof(*words));
+    return r;
+}
+
 int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, const uint16_t *order,
                       bool in_order, size_t count, uint32_t *ret)
 {
@@ -352,14 +381,14 @@ int cleat__heap_shape(struct cleat_heap *heap, const uint32_t *keys, const uint1
     if (heap->is_pool)
         return cleat__pool_words(heap, NODE_SHAPE_SORTED, count, keys, count, ret);
     if (in_order || count <= SHAPE_LINEAR_MAX)
-        return heap_words(heap, in_order ? NODE_SHAPE_SORTED : NODE_SHAPE, count, 0, keys, count,
-                          ret);
+        return heap_shape_kept(heap, in_order ? NODE_SHAPE_SORTED : NODE_SHAPE, count, keys, count,
+                               ret);
     cleat_assert(count <= SHAPE_ORDERED_MAX);
     for (size_t i = 0; i < count; i++) {
         words[i] = keys[i];
         words[count + i] = order[i];
     }
-    return heap_words(heap, NODE_SHAPE_INDEXED, count, 0, words, 2 * count, ret);
+    return heap_shape_kept(heap, NODE_SHAPE_INDEXED, count, words, 2 * count, ret);
 }
 
 int cleat__heap_shaped(struct cleat_heap *heap, const uint32_t *words, size_t count, uint32_t *ret)

@@ -98,6 +98,18 @@ enum node_type {
 
 struct pool;
 
+/* Blocks of an arena that its resets leave as they are: for keys and shapes, which come again. */
+#define ARENA_KEPT_BLOCKS 8
+#define ARENA_KEPT_UNITS 8192u
+
+struct arena_kept {
+    uint32_t spans[ARENA_KEPT_BLOCKS];
+    uint32_t count;
+    uint32_t bump;
+    uint32_t bump_end;
+    bool lost; /* some keys and shapes are elsewhere: with the next reset all go */
+};
+
 struct cleat_heap {
     uint32_t magic;
     bool is_pool;
@@ -108,11 +120,13 @@ struct cleat_heap {
     uint32_t bump;          /* next free unit in the current block, as a reference */
     uint32_t bump_end;
     uint32_t block; /* arenas: span of the current block */
-    uint32_t epoch; /* changes when references of keys and shapes may have become invalid */
+    uint64_t epoch; /* of no other heap; changes when keys and shapes may have become invalid */
     size_t bytes;
     size_t bytes_max;
     size_t nodes;
-    uint32_t *marks;   /* pools: NODE_MARKS counts of freed nodes, by their references */
+    uint32_t *marks;        /* pools: NODE_MARKS counts of freed nodes, by their references */
+    struct arena_kept kept; /* arenas */
+    uint32_t resets;
     struct pool *pool; /* NULL in an arena */
 };
 
@@ -206,6 +220,12 @@ static inline uint32_t node_head_units(size_t size)
     return size >= NODE_SIZE_LONG ? 2 : 1;
 }
 
+/* Units of a node of @length bytes, with their NUL. */
+static inline size_t node_bytes_units(size_t length)
+{
+    return node_head_units(length) + length / NODE_UNIT_BYTES + 1;
+}
+
 static inline bool shape_is(enum node_type type)
 {
     return type >= NODE_SHAPE && type <= NODE_SHAPE_INDEXED;
@@ -248,6 +268,8 @@ static inline struct cleat_value value_resolve(struct cleat_value value)
 /** Takes the memory of a new block of @units, at spans that follow each other. 0, -ENOMEM,
  * -ENOBUFS. */
 int cleat__heap_block(struct cleat_heap *heap, uint32_t units, uint32_t *ret_span) CLEAT_MUST_CHECK;
+/** A number for a heap's epoch that no other has or had. */
+uint64_t cleat__heap_epoch(void);
 /** Gives a block back. */
 void cleat__heap_block_free(struct cleat_heap *heap, uint32_t span);
 /** Writes header, long size and mark of a fresh node; returns the payload. */
@@ -255,8 +277,13 @@ uint32_t *cleat__node_begin(uint32_t *node, enum node_type type, size_t size, ui
 
 /* Arenas (arena.c). */
 int cleat__arena_alloc(struct cleat_heap *arena, size_t units, uint32_t *ret) CLEAT_MUST_CHECK;
+/** Writes the node of bytes at @ref. */
+void cleat__arena_fill(struct cleat_heap *arena, uint32_t ref, enum node_type type,
+                       struct cleat_str bytes, uint32_t mark);
 int cleat__arena_bytes(struct cleat_heap *arena, enum node_type type, struct cleat_str bytes,
                        uint32_t mark, uint32_t *ret) CLEAT_MUST_CHECK;
+/** Memory that a reset leaves alone, where that can be. For keys and shapes: their epoch tells. */
+int cleat__arena_alloc_kept(struct cleat_heap *arena, size_t units, uint32_t *ret) CLEAT_MUST_CHECK;
 /** Makes the first block large enough for about @bytes. A hint: failing is fine. */
 void cleat__arena_expect(struct cleat_heap *arena, size_t bytes);
 
@@ -277,6 +304,9 @@ void cleat__pool_unhold(struct cleat_heap *pool, uint32_t ref);
 
 /* The steps of making an object (heap.c), which the parser takes one by one. */
 int cleat__heap_key(struct cleat_heap *heap, struct cleat_str key, uint32_t *ret) CLEAT_MUST_CHECK;
+/** The same, to be used again while the heap's epoch stands. */
+int cleat__heap_key_kept(struct cleat_heap *heap, struct cleat_str key,
+                         uint32_t *ret) CLEAT_MUST_CHECK;
 /**
  * @keys, none doubled, in the order of the values; in a pool that must be the keys' byte order.
  * @order: for each rank in that order its place in @keys; @in_order: both are the same.

@@ -259,10 +259,8 @@ void cleat_parser_reset(struct cleat_parser *parser, struct cleat_heap *heap)
     /* what was learned in a pool are references of that pool */
     cleat_assert(!heap || !parser->main.heap || heap == parser->main.heap ||
                  (!heap->is_pool && !parser->main.heap->is_pool));
-    if (heap) {
-        parser->main.heap = heap;
-        parser->main.stamp = 0;
-    }
+    if (heap)
+        parser->main.heap = heap; /* its epoch tells whether what is known of keys holds */
     parser_forget(parser);
     parser->target = &parser->main;
     parser->state = STATE_VALUE;

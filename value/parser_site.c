@@ -211,7 +211,7 @@ int cleat__step_take(struct cleat_parser *parser, struct site *site, struct step
 int cleat__site_key(struct cleat_parser *parser, struct site *field, uint32_t *ret)
 {
     if (field->key_stamp != parser->target->stamp) {
-        int r = cleat__heap_key(parser->target->heap, field->key, &field->key_ref);
+        int r = cleat__heap_key_kept(parser->target->heap, field->key, &field->key_ref);
         if (r != 0)
             return r;
         field->key_stamp = parser->target->stamp;

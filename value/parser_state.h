@@ -108,7 +108,7 @@ struct site {
 /* Where values go: the heap given, or the side arena of bookmarks and errors. */
 struct target {
     struct cleat_heap *heap;
-    uint32_t epoch; /* the heap's, when @stamp was chosen */
+    uint64_t epoch; /* the heap's, when @stamp was chosen */
     uint32_t stamp; /* changes when references of keys and shapes may have become invalid */
 };
 

@@ -104,6 +104,7 @@ int cleat_pool_new(size_t bytes_max, struct cleat_heap **ret)
         return -ENOMEM;
     heap->magic = HEAP_MAGIC;
     heap->is_pool = true;
+    heap->epoch = cleat__heap_epoch();
     heap->bytes_max = bytes_max;
     heap->bytes = sizeof(*heap) + sizeof(struct pool);
     struct pool *pool = heap->pool = cleat_mem_zalloc(1, sizeof(*pool));

@@ -476,6 +476,36 @@ START_TEST(test_crowded)
 }
 END_TEST
 
+/* A reset arena keeps keys and shapes, so that the next text of the form makes only its values. */
+START_TEST(test_reset_keeps_keys)
+{
+    static const char text[] =
+        "{\"key-one\":{\"key-two\":\"a value\",\"key-three\":[{\"key-four\":1}]}}";
+    struct cleat_heap *arenas[2] = {NULL, NULL};
+    struct cleat_parser *parser = NULL;
+    size_t nodes[4];
+    ck_assert_int_eq(cleat_arena_new(16 * CLEAT_MIB, &arenas[0]), 0);
+    ck_assert_int_eq(cleat_arena_new(16 * CLEAT_MIB, &arenas[1]), 0);
+    const struct cleat_parser_options options = {.heap = arenas[0], .mode = CLEAT_PARSER_DOCUMENT};
+    ck_assert_int_eq(cleat_parser_new(&options, &parser, NULL), 0);
+    for (size_t i = 0; i < 12; i++) {
+        struct cleat_heap *arena = arenas[i / 4 % 2]; /* and back again */
+        struct cleat_value root;
+        cleat_arena_reset(arena);
+        cleat_parser_reset(parser, arena);
+        ck_assert_int_eq(cleat_parser_feed(parser, text, strlen(text), NULL), 0);
+        ck_assert_int_eq(cleat_parser_finish(parser, &root, NULL), 0);
+        json_check(root, text);
+        nodes[i % 4] = cleat_heap_nodes(arena);
+        if (i < 4)
+            ck_assert(i != 3 || nodes[3] < nodes[0]);
+    }
+    cleat_parser_free(parser);
+    cleat_heap_free(arenas[0]);
+    cleat_heap_free(arenas[1]);
+}
+END_TEST
+
 /* Texts of ever new forms: the parser's memory stays within bounds and its answers right. */
 START_TEST(test_learning_is_bounded)
 {
@@ -610,5 +640,5 @@ END_TEST
 
 CLEAT_SUITE_MAIN("parser", test_cases, test_jansson_agrees, test_arena_keeps_the_source,
                  test_pool_has_one_order, test_depth, test_size, test_key_size, test_reuse,
-                 test_crowded, test_learning_is_bounded, test_wide, test_errors_say_where,
-                 test_out_of_memory, test_full_heap)
+                 test_crowded, test_reset_keeps_keys, test_learning_is_bounded, test_wide,
+                 test_errors_say_where, test_out_of_memory, test_full_heap)
