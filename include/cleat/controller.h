@@ -5,6 +5,12 @@
  *   store ─► predicates ─► mapping (for, owns, watches) ─► queue ─► worker ─► reconcile ─► result
  *
  * Handlers and predicates run on the events thread, reconcilers on workers `work/<controller>/<n>`.
+ *
+ * Workers begin once every watch that was there at the start has given its first load; one that
+ * can't within sync_timeout_ms ends the manager, and the error names the feed and its last failure.
+ * A key is never with two workers. A reconciler that crashes ends the process: C can't go on safely
+ * after that. One that overstays its deadline is named in the log and in
+ * cleat_controller_overstaying_reconciles, and goes on.
  */
 #ifndef CLEAT_CONTROLLER_H
 #define CLEAT_CONTROLLER_H
