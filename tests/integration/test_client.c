@@ -461,6 +461,31 @@ START_TEST(test_discovery)
 }
 END_TEST
 
+START_TEST(test_reviews)
+{
+    struct env env;
+    bool allowed = false;
+    char reason[256];
+    struct cleat_object *review = NULL;
+    struct cleat_document *version = NULL;
+    env_init(&env);
+    const struct cleat_access_question question = {
+        .verb = "create", .plural = "pods", .namespace_ = env.ns};
+    OK(&env, cleat_client_access(env.client, &question, 0, &allowed, reason, &env.err));
+    ck_assert(allowed);
+    OK(&env, cleat_client_whoami(env.client, &review, &env.err));
+    ck_assert(cleat_value_is_present(cleat_object_find(review, "status.userInfo.username")));
+    review = cleat_object_unref(review);
+    OK(&env, cleat_client_token_review(env.client, "not a token", &review, &env.err));
+    ck_assert(!cleat_value_is_true(cleat_object_find(review, "status.authenticated")));
+    review = cleat_object_unref(review);
+    OK(&env, cleat_client_raw(env.client, "GET", "/version", CLEAT_STR(""), &version, &env.err));
+    ck_assert(cleat_value_is_present(cleat_value_get(cleat_document_root(version), "gitVersion")));
+    cleat_document_unref(version);
+    env_fini(&env);
+}
+END_TEST
+
 START_TEST(test_refusals)
 {
     struct env env;
@@ -598,5 +623,5 @@ END_TEST
 
 CLEAT_SUITE_MAIN("client against a server", test_life_of_an_object, test_patches, test_status,
                  test_lists, test_expired, test_watch, test_streaming_list,
-                 test_dry_run_and_metadata, test_discovery, test_refusals, test_many_callers,
-                 test_streams)
+                 test_dry_run_and_metadata, test_discovery, test_reviews, test_refusals,
+                 test_many_callers, test_streams)
