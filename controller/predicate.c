@@ -46,12 +46,15 @@ static bool test_annotations(const struct cleat_predicate *self, const struct cl
                                                         cleat_object_annotations(event->object));
 }
 
+/* Within one pool equal values are the same node. What wasn't kept may have changed. */
 static bool test_spec(const struct cleat_predicate *self, const struct cleat_event *event)
 {
     if (!event_compares(event))
         return true;
-    return !cleat_value_equal(cleat_value_get(cleat_object_value(event->old_object), "spec"),
-                              cleat_value_get(cleat_object_value(event->object), "spec"));
+    struct cleat_value old = cleat_value_get(cleat_object_value(event->old_object), "spec");
+    struct cleat_value now = cleat_value_get(cleat_object_value(event->object), "spec");
+    return cleat_value_type(old) == CLEAT_TYPE_NOT_KEPT ||
+           cleat_value_type(now) == CLEAT_TYPE_NOT_KEPT || !cleat_value_equal(old, now);
 }
 
 const struct cleat_predicate cleat_predicate_generation_changed = {test_generation, NULL, NULL};
