@@ -59,6 +59,14 @@ CLEAT_EXPORT uint16_t cleat_server_port(const struct cleat_server *server);
 CLEAT_EXPORT struct cleat_runnable cleat_server_runnable(struct cleat_server *server,
                                                          enum cleat_group group);
 
+/**
+ * A server alone, over TLS with tls.crt and tls.key from @cert_folder (read again as they change),
+ * until SIGTERM or SIGINT. For a program's main: blocks. 0 after an orderly stop; negative with one
+ * line in @err.
+ */
+CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_server_run(const struct cleat_server_options *options,
+                                                   const char *cert_folder, struct cleat_err *err);
+
 CLEAT_END
 
 #endif
