@@ -27,6 +27,11 @@ struct cleat_apiserver {
     char *key_pem;
 };
 
+struct cleat_api_server *cleat_api_server_of(struct cleat_apiserver *server)
+{
+    return &server->core;
+}
+
 /* A certificate of our own for loopback. By the system's clock: that is what clients judge it by.
  */
 static int apiserver_certify(struct cleat_apiserver *server, struct cleat_err *err)

@@ -18,12 +18,17 @@
 #define HTTP_MEMORY_BYTES (HTTP_BLOCK_BYTES + 64 * CLEAT_KIB)
 #define HTTP_STACK_BYTES (1 * CLEAT_MIB)
 #define HTTP_CONNECTIONS_MAX 4000u
+/* How long a stop waits for requests under way. */
+#define HTTP_DRAIN_MS 500
 #define HTTP_MAGIC 0x48545450u
 
 struct cleat_api_http_daemon {
     unsigned magic;
     struct cleat_api_server *server;
     struct MHD_Daemon *daemon;
+    struct cleat_lock lock;
+    struct cleat_cond idle; /* no request is under way */
+    size_t calls;           /* under way; under the lock */
     char url[80];
 };
 
@@ -44,6 +49,25 @@ struct http_call {
     int fd;
 };
 
+static void http_count(struct cleat_api_http_daemon *daemon, int change)
+{
+    cleat_lock_take(&daemon->lock);
+    daemon->calls += (size_t)change;
+    if (daemon->calls == 0)
+        cleat_cond_broadcast(&daemon->idle);
+    cleat_lock_release(&daemon->lock);
+}
+
+/* Gives what is under way the time to end in good order. */
+static void http_drain(struct cleat_api_http_daemon *daemon)
+{
+    int result = 0;
+    cleat_lock_take(&daemon->lock);
+    while (daemon->calls > 0 && result == 0)
+        result = cleat_cond_wait_ms(&daemon->idle, &daemon->lock, HTTP_DRAIN_MS);
+    cleat_lock_release(&daemon->lock);
+}
+
 static void *http_on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
 {
     struct http_call *call = cleat_mem_zalloc(1, sizeof(*call));
@@ -59,6 +83,7 @@ static void *http_on_uri(void *arg, const char *uri, struct MHD_Connection *conn
     if (mark)
         *mark = 0;
     cleat_buffer_init(&call->body, HTTP_BODY_BYTES_MAX);
+    http_count(call->daemon, 1);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     call->fd = info ? info->connect_fd : -1;
@@ -76,6 +101,7 @@ static void http_on_completed(void *arg, struct MHD_Connection *connection, void
         cleat_api_response_fini(&call->response);
     cleat_buffer_fini(&call->body);
     cleat_mem_free(call->uri);
+    http_count(call->daemon, -1);
     cleat_mem_free(call);
 }
 
@@ -335,6 +361,14 @@ static struct MHD_Daemon *http_listen(struct cleat_api_http_daemon *daemon,
         MHD_OPTION_END);
 }
 
+static void http_free(struct cleat_api_http_daemon *daemon)
+{
+    daemon->magic = 0;
+    cleat_cond_fini(&daemon->idle);
+    cleat_lock_fini(&daemon->lock);
+    cleat_mem_free(daemon);
+}
+
 int cleat_api_http_start(struct cleat_api_server *server,
                          const struct cleat_api_http_options *options,
                          struct cleat_api_http_daemon **ret, struct cleat_err *err)
@@ -348,11 +382,13 @@ int cleat_api_http_start(struct cleat_api_server *server,
         return cleat_err_set(err, -ENOMEM, "no memory for an HTTP server");
     daemon->magic = HTTP_MAGIC;
     daemon->server = server;
+    cleat_lock_init(&daemon->lock, CLEAT_LOCK_HTTP);
+    cleat_cond_init(&daemon->idle);
     errno = 0;
     daemon->daemon = http_listen(daemon, options, &address);
     if (!daemon->daemon) {
         int code = errno ? -errno : -EIO;
-        cleat_mem_free(daemon);
+        http_free(daemon);
         return cleat_err_set(err, code, "can't listen on %s: %s", options->listen, strerror(-code));
     }
     const union MHD_DaemonInfo *info =
@@ -373,7 +409,8 @@ struct cleat_api_http_daemon *cleat_api_http_stop(struct cleat_api_http_daemon *
 {
     if (!daemon)
         return NULL;
+    http_drain(daemon);
     MHD_stop_daemon(daemon->daemon);
-    daemon->magic = 0;
-    return cleat_mem_free(daemon);
+    http_free(daemon);
+    return NULL;
 }

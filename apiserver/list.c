@@ -120,16 +120,6 @@ static int list_plan_version(const struct cleat_api_request *request, struct lis
     if (result != 0)
         return result;
     bool exact = cleat_str_is(match, "Exact");
-    if (match.length && !options->resource_version.length)
-        return cleat_api_fail(failure, 422, NULL,
-                              "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: "
-                              "Forbidden: resourceVersionMatch is forbidden unless resourceVersion "
-                              "is provided");
-    if (exact && version == 0)
-        return cleat_api_fail(failure, 422, NULL,
-                              "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: "
-                              "Forbidden: resourceVersionMatch \"exact\" is forbidden for "
-                              "resourceVersion \"0\"");
     if (version && (exact || (!match.length && options->limit > 0)))
         plan->revision = version;
     /* What the watch cache serves has no pages. */
@@ -143,10 +133,6 @@ static int list_plan_make(const struct cleat_api_request *request, struct list_p
                           struct cleat_api_failure *failure)
 {
     *plan = (struct list_plan){.limit = request->list.limit};
-    if (request->list.send_initial_events)
-        return cleat_api_fail(failure, 422, NULL,
-                              "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: "
-                              "Forbidden: sendInitialEvents is forbidden for list");
     if (!request->list.continue_.length)
         return list_plan_version(request, plan, failure);
     if (request->list.resource_version.length && !cleat_str_is(request->list.resource_version, "0"))

@@ -190,12 +190,15 @@ int cleat_api_record_at(const struct cleat_api_record *record, uint64_t version,
 {
     char digits[24];
     size_t length = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, version);
-    struct cleat_api_record *copy = cleat_mem_alloc(sizeof(*copy));
+    struct cleat_api_record *copy = cleat_mem_zalloc(1, sizeof(*copy));
     if (!copy)
         return -ENOMEM;
-    *copy = *record;
     atomic_init(&copy->refs, 1);
     copy->version = version;
+    copy->deleting = record->deleting;
+    copy->owned = record->owned;
+    copy->version_at = record->version_at;
+    memcpy(copy->uid, record->uid, sizeof(copy->uid));
     copy->document = record->document ? cleat_document_ref(record->document) : NULL;
     copy->key = cleat_mem_strdup(record->key);
     copy->tail = record_tail_at(record, digits, length);
@@ -203,8 +206,9 @@ int cleat_api_record_at(const struct cleat_api_record *record, uint64_t version,
         (void)cleat_api_record_unref(copy);
         return -ENOMEM;
     }
-    copy->namespace_.data = copy->key;
-    copy->name.data = copy->key + (record->name.data - record->key);
+    copy->namespace_ = (struct cleat_str){copy->key, record->namespace_.length};
+    copy->name =
+        (struct cleat_str){copy->key + (record->name.data - record->key), record->name.length};
     copy->version_length = length;
     copy->tail_length = record->tail_length - record->version_length + length;
     copy->meta_length = record->meta_length - record->version_length + length;

@@ -15,6 +15,7 @@
 struct cleat_api_http_daemon;
 struct cleat_api_janitor;
 struct cleat_api_faults;
+struct cleat_api_policy;
 
 struct cleat_api_server {
     const struct cleat_clock *clock;
@@ -25,6 +26,7 @@ struct cleat_api_server {
     struct cleat_api_registry registry;
     struct cleat_api_tokens tokens;
     struct cleat_api_hooks hooks;
+    struct cleat_api_policy *policy; /* what fills the hooks; NULL: they are empty */
     struct cleat_api_faults *faults;
     struct cleat_api_janitor *janitor; /* NULL: nothing is collected */
     const char *ca_pem; /* of the server's certificate; "" for plain HTTP; borrowed */
@@ -45,6 +47,8 @@ void cleat_api_server_handle_as(struct cleat_api_server *server, struct cleat_ap
                                 const struct cleat_api_http *http,
                                 struct cleat_api_response *response);
 
+/** The parts of @server, for tests; borrowed. */
+struct cleat_api_server *cleat_api_server_of(struct cleat_apiserver *server);
 /** Tells everybody who has to know that something was stored; no lock is held. */
 void cleat_api_server_changed(struct cleat_api_server *server, struct cleat_api_resource *resource,
                               struct cleat_api_record *old, struct cleat_api_record *new);

@@ -247,36 +247,18 @@ static void watch_free(struct cleat_api_stream *stream)
     cleat_mem_free(watch);
 }
 
-static int watch_forbidden(struct cleat_api_failure *failure, const char *field, const char *why)
-{
-    int result =
-        cleat_api_fail(failure, 422, NULL,
-                       "ListOptions.meta.k8s.io \"\" is invalid: %s: Forbidden: %s", field, why);
-    cleat_api_fail_details(failure, "meta.k8s.io", "ListOptions", CLEAT_STR(""));
-    cleat_api_fail_cause(failure, "FieldValueForbidden", field, "Forbidden: %s", why);
-    return result;
-}
-
+/* Combinations of options were judged when they were read. */
 static int watch_check(const struct cleat_api_request *request, struct cleat_api_failure *failure)
 {
-    const struct cleat_list_options *options = &request->list;
-    struct cleat_str match = options->resource_version_match;
-    if (options->set_send_initial_events && request->server->no_watch_list)
-        return watch_forbidden(failure, "sendInitialEvents",
-                               "sendInitialEvents is forbidden for watch unless the WatchList "
-                               "feature gate is enabled");
-    if (!options->set_send_initial_events && match.length)
-        return watch_forbidden(failure, "resourceVersionMatch",
-                               "resourceVersionMatch is forbidden for watch unless "
-                               "sendInitialEvents is provided");
-    if (options->set_send_initial_events && !cleat_str_is(match, "NotOlderThan"))
-        return watch_forbidden(failure, "resourceVersionMatch",
-                               "sendInitialEvents requires setting resourceVersionMatch to "
-                               "NotOlderThan");
-    if (options->send_initial_events && !options->allow_watch_bookmarks)
-        return watch_forbidden(failure, "allowWatchBookmarks",
-                               "sendInitialEvents requires setting allowWatchBookmarks to true");
-    return 0;
+    static const char why[] = "Forbidden: sendInitialEvents is forbidden for watch unless the "
+                              "WatchList feature gate is enabled";
+    if (!request->list.set_send_initial_events || !request->server->no_watch_list)
+        return 0;
+    int result = cleat_api_fail(
+        failure, 422, NULL, "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: %s", why);
+    cleat_api_fail_details(failure, "meta.k8s.io", "ListOptions", CLEAT_STR(""));
+    cleat_api_fail_cause(failure, "FieldValueForbidden", "sendInitialEvents", "%s", why);
+    return result;
 }
 
 /* With the objects that there are as the beginning. */
