@@ -36,7 +36,7 @@ if(NOT CLEAT_SANITIZE)
 endif()
 
 # What each layer may link besides our own layers.
-set(CLEAT_THIRD_base Threads::Threads PkgConfig::XXHASH)
+set(CLEAT_THIRD_base Threads::Threads PkgConfig::XXHASH m)
 set(CLEAT_THIRD_value PkgConfig::JANSSON)
 set(CLEAT_THIRD_kube PkgConfig::YAML)
 set(CLEAT_THIRD_client PkgConfig::CURL)
