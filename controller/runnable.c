@@ -126,11 +126,12 @@ static int entry_wait_ready(const struct runnable_entry *entry, int64_t until_ms
     int rc = -ETIMEDOUT;
     while (rc == -ETIMEDOUT) {
         int64_t left_ms = until_ms - cleat_clock_mono_ms(system);
+        int64_t step_ms = left_ms < READY_STEP_MS ? left_ms : READY_STEP_MS;
         if (stopping(arg))
             return -ECANCELED;
         cleat_err_clear(&last);
-        rc = runnable->wait_ready(runnable->arg, left_ms < READY_STEP_MS ? left_ms : READY_STEP_MS,
-                                  &last);
+        /* Never below 0, which would mean without a limit. */
+        rc = runnable->wait_ready(runnable->arg, step_ms > 0 ? step_ms : 0, &last);
         if (rc == -ETIMEDOUT && left_ms <= 0)
             break;
     }

@@ -67,6 +67,7 @@ static int thing_start(void *arg, struct cleat_err *err)
 static int thing_wait(void *arg, int64_t timeout_ms, struct cleat_err *err)
 {
     struct thing *thing = arg;
+    ck_assert_int_ge(timeout_ms, 0); /* below would be without a limit */
     if (thing->ready_code < 0)
         return cleat_err_set(err, thing->ready_code, "not like this");
     if (thing->ready_after == 0) {
