@@ -146,7 +146,9 @@ static int answer_body(struct answer *answer, struct cleat_str body)
         (void)cleat_err_set(&answer->err, -E2BIG, "the body is too large"); /* told by the status */
         return 413;
     }
-    int r = cleat_budget_take(&answer->webhooks->budget, body.length, &answer->claim);
+    int r = 0;
+    if (!answer->claim.budget)
+        r = cleat_budget_take(&answer->webhooks->budget, body.length, &answer->claim);
     if (r < 0)
         (void)cleat_err_set(&answer->err, r,
                             "too many bytes are in flight"); /* told by the status */
@@ -185,14 +187,17 @@ static void answer_end(struct answer *answer, const char *path, int status, int6
         cleat_metric_series(answer->webhooks->requests, (const char *const[]){path, code}), 1);
 }
 
-int cleat_webhooks_answer(struct cleat_webhooks *webhooks, const char *path, const char *query,
-                          struct cleat_str body, struct cleat_buffer *answer_out,
-                          int *ret_retry_after_s)
+int cleat_webhooks_answer_claimed(struct cleat_webhooks *webhooks, const char *path,
+                                  const char *query, struct cleat_str body,
+                                  struct cleat_budget_claim *claim, struct cleat_buffer *answer_out,
+                                  int *ret_retry_after_s)
 {
     int status = 404;
     const struct cleat_clock *clock = webhooks->options.clock;
     int64_t start_ns = cleat_clock_mono_ns(clock);
-    struct answer answer = {.webhooks = webhooks, .err = CLEAT_ERR_INIT, .out = answer_out};
+    struct answer answer = {
+        .webhooks = webhooks, .claim = *claim, .err = CLEAT_ERR_INIT, .out = answer_out};
+    *claim = (struct cleat_budget_claim){0};
     size_t start = answer_out->length;
     answer.hook = cleat_webhooks_find(webhooks, path);
     answer.deadline_mono_ms = start_ns / 1000000 + answer_timeout_ms(webhooks, query);
@@ -210,4 +215,13 @@ int cleat_webhooks_answer(struct cleat_webhooks *webhooks, const char *path, con
     *ret_retry_after_s = status == 503 ? ANSWER_RETRY_AFTER_S : 0;
     answer_end(&answer, path, status, start_ns);
     return status;
+}
+
+int cleat_webhooks_answer(struct cleat_webhooks *webhooks, const char *path, const char *query,
+                          struct cleat_str body, struct cleat_buffer *answer,
+                          int *ret_retry_after_s)
+{
+    struct cleat_budget_claim claim = {0};
+    return cleat_webhooks_answer_claimed(webhooks, path, query, body, &claim, answer,
+                                         ret_retry_after_s);
 }

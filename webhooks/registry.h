@@ -51,5 +51,13 @@ struct cleat_converter *cleat_webhooks_converter(struct cleat_webhooks *webhooks
                                                  const struct cleat_gvk *kind);
 /** The bytes-in-flight budget that edges share with the registry. */
 struct cleat_budget *cleat_webhooks_budget(struct cleat_webhooks *webhooks);
+/**
+ * As cleat_webhooks_answer for an edge that counted the body before it read it: @claim covers the
+ * body and is taken, whatever comes out; an empty one stands for a body that isn't counted yet.
+ */
+int cleat_webhooks_answer_claimed(struct cleat_webhooks *webhooks, const char *path,
+                                  const char *query, struct cleat_str body,
+                                  struct cleat_budget_claim *claim, struct cleat_buffer *answer,
+                                  int *ret_retry_after_s);
 
 #endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP edge: libmicrohttpd between a listening socket and a site. It hands the head to
+ * http_head, the body to http_site, and what they say back to the client.
+ */
+#ifndef CLEAT_SERVER_HTTP_H
+#define CLEAT_SERVER_HTTP_H
+
+#include <stdint.h>
+
+#include <cleat/clock.h>
+#include <cleat/err.h>
+
+#include "server/http_site.h"
+#include "server/tls.h"
+
+struct cleat_http;
+
+struct cleat_http_options {
+    const char *name; /* of its threads; borrowed, as is all below */
+    const struct cleat_clock *clock;
+    const struct cleat_http_site *site;
+    struct cleat_tls_slot *tls;  /* NULL: plain */
+    struct cleat_budget *budget; /* of bodies; NULL: that of the site's webhooks */
+    size_t body_bytes_max;
+    unsigned connections_max;
+    int64_t idle_ms;
+};
+
+/** Serves on @fd, which is stolen on success. @ret is new. */
+int cleat_http_start(const struct cleat_http_options *options, int fd, struct cleat_http **ret,
+                     struct cleat_err *err) CLEAT_MUST_CHECK;
+/** No new connections; every answer from now on closes its connection. Returns at once; once. */
+void cleat_http_quiesce(struct cleat_http *http);
+/**
+ * Waits, after quiescing, until no request is in flight, then closes what is left. After
+ * @timeout_ms (< 0: never) requests that still send their body are cut, but a handler that still
+ * runs is -ETIMEDOUT, and everything stays as it is.
+ */
+int cleat_http_join(struct cleat_http *http, int64_t timeout_ms);
+/** After join; NULL is fine; returns NULL. */
+struct cleat_http *cleat_http_free(struct cleat_http *http);
+
+#endif
