@@ -13,6 +13,7 @@
 #define CLEAT_VALUE_POOL_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <cleat/macro.h>
 
