@@ -37,6 +37,28 @@ static int remove_plan_init(const struct cleat_api_request *request, struct remo
     return 0;
 }
 
+/* Namespaces that stay. Source: the admission plugin NamespaceLifecycle. */
+static int remove_check_immortal(const struct cleat_api_change *change,
+                                 struct cleat_api_failure *failure)
+{
+    static const char *const immortal[] = {"default", "kube-system", "kube-public"};
+    const struct cleat_api_request *request = change->request;
+    struct cleat_str name = change->old->name;
+    if (request->resource != request->server->registry.namespaces)
+        return 0;
+    for (size_t i = 0; i < sizeof(immortal) / sizeof(immortal[0]); i++) {
+        if (!cleat_str_is(name, immortal[i]))
+            continue;
+        int result = cleat_api_fail(failure, 403, NULL,
+                                    "namespaces \"%.*s\" is forbidden: this namespace may not be "
+                                    "deleted",
+                                    CLEAT_STR_ARG(name));
+        cleat_api_fail_details(failure, "", "namespaces", name);
+        return result;
+    }
+    return 0;
+}
+
 static int remove_check(const struct cleat_api_change *change, const struct remove_plan *plan,
                         struct cleat_api_failure *failure)
 {
@@ -148,6 +170,8 @@ static int remove_one(struct cleat_api_request *request, const struct remove_pla
             change.operation.options = cleat_document_root(plan->body);
         if (result == 0)
             result = remove_check(&change, plan, failure);
+        if (result == 0)
+            result = remove_check_immortal(&change, failure);
         if (result == 0)
             result = remove_admit(&change, failure);
         if (result == 0)

@@ -44,6 +44,8 @@ struct api_call {
     const char *content_type;
     const char *accept;
     const char *authorization; /* NULL: the administrator's */
+    const char *const
+        *headers; /* further ones, name and value by turns; NULL-terminated, or NULL */
 };
 
 static inline void api_init_with(struct api *api, struct cleat_apiserver_options *options)
@@ -90,6 +92,15 @@ static inline void api_drain(struct cleat_api_stream *stream, struct cleat_buffe
     ck_assert(length < 0 || (size_t)length == text->length);
 }
 
+static inline void api_headers(const struct cleat_api_http *http,
+                               void (*fn)(void *arg, const char *name, const char *value),
+                               void *arg)
+{
+    const struct api_call *call = http->arg;
+    for (const char *const *header = call->headers; header && *header; header += 2)
+        fn(arg, header[0], header[1]);
+}
+
 /* Begins a call; its answer is ended by the caller. */
 static inline void api_begin(struct api *api, const struct api_call *call,
                              struct cleat_api_response *response)
@@ -105,6 +116,8 @@ static inline void api_begin(struct api *api, const struct api_call *call,
         .query = mark ? mark + 1 : "",
         .body = cleat_str_of(call->body),
         .authorization = call->authorization ? call->authorization : api->authorization,
+        .headers = api_headers,
+        .arg = (void *)call,
         .accept = call->accept,
         .content_type = call->content_type ? call->content_type : "application/json",
     };

@@ -91,6 +91,18 @@ START_TEST(test_twice)
 }
 END_TEST
 
+START_TEST(test_immortal_namespaces)
+{
+    struct api api;
+    api_init(&api);
+    const struct api_call call = {.method = "DELETE", .path = "/api/v1/namespaces/default"};
+    api_expect_status(&api, &call, 403, "Forbidden",
+                      "namespaces \"default\" is forbidden: this namespace may not be deleted");
+    api_expect(&api, "DELETE", "/api/v1/namespaces/kube-node-lease", NULL, 200);
+    api_fini(&api);
+}
+END_TEST
+
 START_TEST(test_collection)
 {
     struct api api;
@@ -111,4 +123,4 @@ START_TEST(test_collection)
 END_TEST
 
 CLEAT_SUITE_MAIN("remove", test_delete, test_preconditions, test_propagation_leaves_finalizers,
-                 test_twice, test_collection)
+                 test_twice, test_immortal_namespaces, test_collection)
