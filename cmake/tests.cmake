@@ -44,6 +44,10 @@ cleat_test_dir(unit/certs certs 60 cleat_certs cleat_certs_live)
 cleat_test_dir(unit/kinds/mirror kinds 60 cleat_kinds)
 cleat_test_dir(integration integration 120 cleat_server)
 cleat_test_dir(fault fault 300 cleat_server)
+# This one starts programs of the build.
+if(TARGET integration_test_examples)
+    add_dependencies(integration_test_examples example_controller example_webhook)
+endif()
 
 # Fuzz entries. With libFuzzer a program each, run by `make fuzz`; else they replay tests/fuzz/<entry>/ and some
 # damaged copies of each seed.
@@ -92,6 +96,7 @@ endfunction()
 cleat_check(layers ${CLEAT_TOOLS}/check-layers.sh)
 cleat_check(docs ${CLEAT_TOOLS}/check-docs.sh)
 cleat_check(style ${CLEAT_TOOLS}/check-style.sh)
+cleat_check(readme ${CLEAT_TOOLS}/check-readme.sh)
 cleat_check(tools ${PROJECT_SOURCE_DIR}/tests/tools/check.sh)
 
 # The libraries as users get them. Sanitizers would need their run time in the user's program.
