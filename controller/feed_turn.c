@@ -50,21 +50,22 @@ static int feed_put(struct cleat_feed *feed, const struct cleat_parser_item *ite
         cleat_pool_hold(heap, of->root);
     int r = cleat__store_put(feed->store, feed->number, of, &entry);
     cleat_pool_drop(heap, of->root);
-    if (r >= 0 && !feed->synced)
-        r = cleat__bits_set(&feed->seen, entry);
-    else if (r >= 0 && feed->relisting)
+    if (r >= 0 && (!feed->synced || feed->relisting))
         r = cleat__bits_set(&feed->seen, entry);
     return r;
 }
 
-/* Frees what was parsed in vain. */
-static void feed_throw_away(const struct cleat_feed *feed, struct cleat_value root)
+/* The last state is parsed in vain. It may be the very root that the entry gives up: held first. */
+static int feed_remove(struct cleat_feed *feed, const struct cleat_parser_item *item,
+                       const struct store_item *of)
 {
     struct cleat_heap *heap = feed->store->lender->heap;
-    if (root.heap == heap && root.ref != CLEAT_REF_ABSENT) {
-        cleat_pool_hold(heap, root.ref);
-        cleat_pool_drop(heap, root.ref);
-    }
+    uint32_t root = item->root.heap == heap ? item->root.ref : CLEAT_REF_ABSENT;
+    if (root != CLEAT_REF_ABSENT)
+        cleat_pool_hold(heap, root);
+    int r = cleat__store_remove(feed->store, feed->number, of);
+    cleat__lender_drop(feed->store->lender, root);
+    return r < 0 ? r : 0;
 }
 
 static int feed_break(struct cleat_feed *feed, const struct cleat_parser_item *item,
@@ -102,11 +103,8 @@ static int feed_on_item(void *arg, enum reflector_what what, const struct cleat_
     int r = 0;
     if (what == REFLECTOR_BROKEN)
         return feed_break(feed, item, &of);
-    if (what == REFLECTOR_DELETE) {
-        r = cleat__store_remove(feed->store, feed->number, &of);
-        feed_throw_away(feed, item->root);
-        return r < 0 ? r : 0;
-    }
+    if (what == REFLECTOR_DELETE)
+        return feed_remove(feed, item, &of);
     r = feed_put(feed, item, &of);
     if (r == -ENOBUFS) { /* full: goes on without, and says so */
         struct cleat_err err = CLEAT_ERR_INIT;
@@ -145,6 +143,8 @@ static void feed_tell_synced(struct cleat_feed *feed)
     feed->synced_mono_ms = cleat_clock_mono_ms(cache->clock);
     cleat_lock_release(&cache->lock);
     cleat_cond_broadcast(&cache->changed);
+    if (cache->metrics.due_mono_ms != INT64_MAX)
+        cache->metrics.due_mono_ms = 0; /* at once */
     cleat_debug(cache->log, "feed synced", cleat_log_text("cluster", cache->name),
                 cleat_log_text("resource", feed->store->resource.plural),
                 cleat_log_text("namespace", feed->namespace_));

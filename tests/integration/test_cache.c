@@ -9,7 +9,9 @@
 #include <cleat/projection.h>
 
 #include "controller/feed.h"
+#include "base/thread.h"
 #include "integration/cluster.h"
+#include "support/fake_clock.h"
 #include "support/suite.h"
 #include "support/wait.h"
 
@@ -507,6 +509,188 @@ START_TEST(test_feed_that_goes_while_it_loads)
 }
 END_TEST
 
+/* The cache's clock is moved by hand; what wakes its thread is a feed that is added. */
+START_TEST(test_broken_watch_becomes_stale)
+{
+    struct fixture f;
+    struct cleat_fake_clock clock;
+    struct cleat_feed_status status;
+    fixture_open(&f);
+    cleat_fake_clock_init(&clock);
+    fixture_put(&f, "a", "x", "1");
+    const struct cleat_fault cut = {
+        .path = "/api/v1/configmaps", .query = "watch=true", .cut_after_bytes = 3000, .times = 1};
+    const struct cleat_fault down = {.path = "/api/v1/configmaps", .status = 500};
+    ck_assert_int_gt(cleat_apiserver_fault(f.cluster.server, &cut), 0);
+    fixture_cache(&f, (struct cleat_cache_options){.clock = &clock.clock}, &everything);
+    fixture_sync(&f);
+    ck_assert_int_gt(cleat_apiserver_fault(f.cluster.server, &down), 0);
+    for (int i = 0; i < 1000 && !feed_is_broken(&f); i++) {
+        char number[16];
+        (void)snprintf(number, sizeof(number), "%d", i);
+        fixture_change(&f, "a", "x", number);
+        cleat_wait_moment();
+    }
+    cleat_feed_status(f.feed, &status);
+    ck_assert_int_eq(status.state, CLEAT_FEED_SYNCED);
+    ck_assert(cleat_store_synced(f.store));
+    cleat_fake_clock_advance_ms(&clock, CLEAT__FEED_STALE_MS);
+    const struct cleat_feed_options other = {.namespace_ = "other"};
+    struct cleat_feed *wakes = fixture_feed(&f, &other);
+    CLEAT_WAIT_FOR((cleat_feed_status(f.feed, &status), status.state == CLEAT_FEED_STALE),
+                   LIMIT_MS);
+    ck_assert(!cleat_store_synced(f.store));
+    ck_assert(cleat_feed_synced(f.feed));
+    ck_assert_int_eq(lookup(&f, "a", "x"), 0); /* what was read stays readable */
+    wakes = cleat_feed_unref(wakes);
+    cleat_apiserver_fault_clear(f.cluster.server, 0);
+    cleat_fake_clock_advance_ms(&clock, CLEAT__FEED_STALE_MS);
+    wakes = fixture_feed(&f, &other);
+    CLEAT_WAIT_FOR((cleat_feed_status(f.feed, &status), status.state == CLEAT_FEED_SYNCED),
+                   LIMIT_MS);
+    CLEAT_WAIT_FOR(cleat_store_synced(f.store), LIMIT_MS);
+    wakes = cleat_feed_unref(wakes);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_metrics)
+{
+    struct fixture f;
+    struct cleat_metrics *metrics = NULL;
+    struct cleat_buffer text = CLEAT_BUFFER_INIT(1 << 20);
+    fixture_open(&f);
+    fixture_put(&f, "a", "x", "1");
+    ck_assert_int_eq(cleat_metrics_new(&metrics), 0);
+    fixture_cache(&f, (struct cleat_cache_options){.name = "east", .metrics = metrics},
+                  &everything);
+    fixture_sync(&f);
+    const char *const lines[] = {
+        "cleat_cache_objects{cluster=\"east\",resource=\"configmaps\"} 1\n",
+        "cleat_cache_bytes{cluster=\"east\",resource=\"configmaps\"} ",
+        "cleat_pool_bytes{cluster=\"east\"} ", "cleat_watch_last_event_age{cluster=\"east\","};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        /* Published every five seconds. */
+        for (int tries = 0; tries < 10000; tries++) {
+            cleat_buffer_reset(&text);
+            ck_assert_int_eq(cleat_metrics_write(metrics, &text), 0);
+            if (strstr(text.data, lines[i]))
+                break;
+            cleat_wait_moment();
+        }
+        ck_assert_msg(strstr(text.data, lines[i]) != NULL, "%s in %s", lines[i], text.data);
+    }
+    fixture_close(&f);
+    cleat_buffer_fini(&text);
+    metrics = cleat_metrics_free(metrics);
+}
+END_TEST
+
+/* Feeds, handlers, indexes and readers come and go while objects change. */
+struct crowd {
+    struct fixture f;
+    _Atomic(bool) stop;
+    _Atomic(unsigned) calls;
+};
+
+static void crowd_event(void *arg, const struct cleat_event *event)
+{
+    struct crowd *crowd = arg;
+    atomic_fetch_add(&crowd->calls, 1);
+    if (event->object)
+        ck_assert(cleat_str_equal(cleat_object_name(event->object), event->name));
+}
+
+static void *crowd_feeds(void *arg)
+{
+    struct crowd *crowd = arg;
+    const struct cleat_feed_options options[] = {{.namespace_ = "a"},
+                                                 {.namespace_ = "b", .metadata_only = true},
+                                                 {.label_selector = "value=1"},
+                                                 {.field_selector = "metadata.name=x-1"}};
+    for (unsigned i = 0; !atomic_load(&crowd->stop); i++) {
+        struct cleat_feed *feed = fixture_feed(&crowd->f, &options[i % 4]);
+        struct cleat_feed *again = fixture_feed(&crowd->f, &options[(i + 1) % 4]);
+        if (i % 3)
+            (void)!cleat_feed_wait_synced(feed, LIMIT_MS, NULL);
+        feed = cleat_feed_unref(feed);
+        again = cleat_feed_unref(again);
+    }
+    return NULL;
+}
+
+static void *crowd_handlers(void *arg)
+{
+    struct crowd *crowd = arg;
+    while (!atomic_load(&crowd->stop)) {
+        struct cleat_handler *handler = NULL;
+        ck_assert_int_eq(cleat_store_handler(crowd->f.store, crowd_event, crowd, &handler, NULL),
+                         0);
+        cleat_wait_moment();
+        handler = cleat_handler_remove(handler);
+    }
+    return NULL;
+}
+
+static int crowd_one(void *arg, struct cleat_object *object)
+{
+    return cleat_object_name(object).length > 0 ? 0 : -EINVAL;
+}
+
+static void *crowd_readers(void *arg)
+{
+    struct crowd *crowd = arg;
+    struct cleat_index *index = NULL;
+    ck_assert_int_eq(cleat_store_index(crowd->f.store, "value", by_value, &index, NULL), 0);
+    while (!atomic_load(&crowd->stop)) {
+        const struct cleat_store_query query = {.index = index, .index_value = "1"};
+        const struct cleat_store_query space = {.namespace_ = "a"};
+        struct cleat_feed_status status;
+        ck_assert_int_eq(cleat_store_each(crowd->f.store, &query, crowd_one, NULL), 0);
+        ck_assert_int_eq(cleat_store_each(crowd->f.store, &space, crowd_one, NULL), 0);
+        (void)lookup(&crowd->f, "a", "x-1");
+        (void)cleat_store_synced(crowd->f.store);
+        cleat_feed_status(crowd->f.feed, &status);
+    }
+    return NULL;
+}
+
+START_TEST(test_everything_at_once)
+{
+    static struct crowd crowd;
+    static void *(*const fns[])(void *) = {crowd_feeds, crowd_handlers, crowd_readers};
+    struct cleat_thread threads[3] = {CLEAT_THREAD_INIT, CLEAT_THREAD_INIT, CLEAT_THREAD_INIT};
+    struct fixture *f = &crowd.f;
+    fixture_open(f);
+    fixture_cache(f, (struct cleat_cache_options){.name = NULL}, &everything);
+    fixture_sync(f);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(cleat_thread_start(&threads[i], "crowd", 0, fns[i], &crowd, NULL), 0);
+    for (unsigned i = 0; i < 600; i++) {
+        char name[16], number[16];
+        (void)snprintf(name, sizeof(name), "x-%u", i % 40);
+        (void)snprintf(number, sizeof(number), "%u", i % 3);
+        fixture_put(f, i % 2 ? "a" : "b", name, number);
+        if (i % 10 == 9)
+            fixture_delete(f, i % 2 ? "a" : "b", name);
+    }
+    atomic_store(&crowd.stop, true);
+    for (size_t i = 0; i < 3; i++)
+        cleat_thread_join(&threads[i]);
+    /* In the end the store has what the server has. */
+    fixture_put(f, "z", "last", "1");
+    CLEAT_WAIT_FOR(lookup(f, "z", "last") == 0, LIMIT_MS);
+    const struct cleat_client_target target = {&f->resource, NULL, NULL, NULL};
+    struct cleat_object *list = NULL;
+    ck_assert_int_eq(cleat_client_list(f->cluster.admin, &target, NULL, &list, NULL), 0);
+    ck_assert_uint_eq(cleat_store_count(f->store, NULL),
+                      cleat_value_count(cleat_object_find(list, "items")));
+    list = cleat_object_unref(list);
+    ck_assert_uint_gt(atomic_load(&crowd.calls), 0);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(test_objects_outlive_the_cache)
 {
     struct fixture f;
@@ -531,4 +715,5 @@ CLEAT_SUITE_MAIN("cache", test_load_and_follow, test_pages, test_old_server_with
                  test_refused_feed_says_so, test_broken_stream_is_resumed,
                  test_feeds_are_shared_and_end_with_the_last, test_selectors_are_the_servers,
                  test_metadata_only_then_wider, test_index_added_late,
-                 test_feed_that_goes_while_it_loads, test_objects_outlive_the_cache)
+                 test_feed_that_goes_while_it_loads, test_broken_watch_becomes_stale, test_metrics,
+                 test_everything_at_once, test_objects_outlive_the_cache)
