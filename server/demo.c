@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -214,7 +215,7 @@ static bool demo_reap(pid_t child, int64_t timeout_ms)
     do {
         if (waitpid(child, NULL, WNOHANG) != 0)
             return true;
-        usleep(2000);
+        (void)poll(NULL, 0, 2);
     } while (cleat_clock_mono_ms(clock) < deadline_ms);
     return false;
 }

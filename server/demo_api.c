@@ -2,6 +2,7 @@
 /* Looking and doing, as the demo's user: through the API, never assumed. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "base/mem.h"
 #include "server/demo.h"
 
-#define DEMO_LOOK_US 5000
+#define DEMO_LOOK_MS 5
 #define DEMO_BODY_BYTES_MAX (8 * CLEAT_MIB)
 
 static int demo_target(struct cleat_demo *demo, const char *kind, const char *namespace_,
@@ -142,7 +143,7 @@ int cleat_demo_wait(struct cleat_demo *demo, const struct cleat_demo_place *plac
             return r;
         if (demo_server_died(demo, err))
             return -ESRCH;
-        usleep(DEMO_LOOK_US);
+        (void)poll(NULL, 0, DEMO_LOOK_MS);
     } while (cleat_clock_mono_ms(clock) < deadline_ms);
     return cleat_err_set(err, -ETIMEDOUT, "%s %s%s%s: %s isn't \"%s\" but \"%s\"", place->kind,
                          place->namespace_ ? place->namespace_ : "", place->namespace_ ? "/" : "",
@@ -215,7 +216,7 @@ int cleat_demo_wait_http(struct cleat_demo *demo, int port, const char *path, st
             return 0;
         if (demo_server_died(demo, err))
             return -ESRCH;
-        usleep(DEMO_LOOK_US);
+        (void)poll(NULL, 0, DEMO_LOOK_MS);
     } while (cleat_clock_mono_ms(clock) < deadline_ms);
     return cleat_err_set(err, -ETIMEDOUT, "GET http://127.0.0.1:%d%s: %d instead of 200", port,
                          path, status);

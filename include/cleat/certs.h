@@ -41,9 +41,11 @@ struct cleat_rotator_options {
     void *arg;
 };
 
+/** Makes a rotator; asks nothing yet. @ret is new. -E2BIG beyond 16 names, -ENOMEM. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_rotator_new(const struct cleat_rotator_options *options,
                                                     struct cleat_rotator **ret,
                                                     struct cleat_err *err);
+/** Frees it, after join where it ran; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_rotator *cleat_rotator_free(struct cleat_rotator *rotator);
 /**
  * Reads the Secret once and mends or makes it where needed: created once by whichever replica comes
@@ -74,11 +76,13 @@ struct cleat_watcher_options {
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_watcher_new(const struct cleat_watcher_options *options,
                                                     struct cleat_watcher **ret,
                                                     struct cleat_err *err);
+/** Frees it, after join where it ran; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_watcher *cleat_watcher_free(struct cleat_watcher *watcher);
 /** Reads the files again; where the pair changed and is good it is handed out, else the old one
  * stays. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_watcher_turn(struct cleat_watcher *watcher,
                                                      struct cleat_err *err);
+/** The bundle that is served now; a new reference. Any thread. */
 CLEAT_EXPORT struct cleat_bundle *cleat_watcher_bundle(struct cleat_watcher *watcher);
 /** As a runnable: a turn each ten seconds. */
 CLEAT_EXPORT struct cleat_runnable cleat_watcher_runnable(struct cleat_watcher *watcher,

@@ -49,7 +49,7 @@ plant kube/yaml.c '#include <pthread.h>' layers
 plant kube/kind.h '#include <yaml.h>' layers
 plant base/noun.c '#include <cleat/nothing.h>' layers
 plant kube/kind.h '#include <openssl/x509.h>' layers
-plant certs/key.c '#include "kube/kind.h"' layers
+plant certs/key.c '#include "client/kind.h"' layers
 plant base/noun.c '#include "mem.h"' layers
 plant include/cleat/noun.h '#include "base/mem.h"' layers
 plant include/cleat/noun.h 'CLEAT_EXPORT int cleat_noun_undocumented(void);' docs
