@@ -11,7 +11,8 @@ status=0
 # A clean tree with two layers and one public header.
 fresh() {
     rm -rf "$root/tree"
-    mkdir -p "$root/tree/include/cleat" "$root/tree/base" "$root/tree/kube" "$root/tree/certs"
+    mkdir -p "$root/tree/include/cleat" "$root/tree/base" "$root/tree/kube" "$root/tree/certs" \
+        "$root/tree/client"
     cd "$root/tree"
     printf '%s\n' "$spdx" '/*' ' * A noun.' ' */' '/** Does a thing, briefly. */' \
         'CLEAT_EXPORT void cleat_noun_do(void);' >include/cleat/noun.h
@@ -20,6 +21,7 @@ fresh() {
     printf '%s\n' "$spdx" '#include <cleat/noun.h>' '#include <yaml.h>' '#include "base/mem.h"' >kube/yaml.c
     printf '%s\n' "$spdx" '#include <openssl/x509.h>' >certs/key.c
     printf '%s\n' "$spdx" 'int high;' >kube/kind.h
+    printf '%s\n' "$spdx" 'int higher;' >client/kind.h
 }
 
 # expect RESULT CHECK: 0 content, 1 finds something.
