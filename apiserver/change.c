@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "apiserver/alias.h"
+#include "apiserver/protobuf.h"
 #include "base/limits.h"
 
 static int change_options(struct cleat_api_change *change, struct cleat_api_failure *failure)
@@ -78,16 +79,43 @@ void cleat_api_change_take(struct cleat_api_change *change, struct cleat_documen
     change->object = object;
 }
 
-static int body_content_type(const struct cleat_api_request *request,
-                             struct cleat_api_failure *failure)
+static int body_unknown(struct cleat_api_failure *failure, const char *why)
 {
-    const char *type = request->http->content_type;
-    if (!type || !type[0] || strncasecmp(type, "application/json", 16) == 0 ||
-        strncmp(type, "*/*", 3) == 0)
-        return 0;
     return cleat_api_fail(failure, 415, NULL,
                           "the body of the request was in an unknown format - accepted media types "
-                          "include: application/json");
+                          "include: application/json%s%s",
+                          why[0] ? ": " : "", why);
+}
+
+static int body_parse_protobuf(struct cleat_str body, struct cleat_document **ret,
+                               struct cleat_api_failure *failure)
+{
+    struct cleat_err err = CLEAT_ERR_INIT;
+    struct cleat_buffer json = CLEAT_BUFFER_INIT(CLEAT_DOCUMENT_BYTES_MAX);
+    int result = cleat_api_protobuf_decode(body, &json, &err);
+    if (result == -EOPNOTSUPP)
+        result = body_unknown(failure, err.text);
+    else if (result == 0)
+        result = cleat_document_parse(cleat_buffer_view(&json), ret, &err);
+    cleat_buffer_fini(&json);
+    return result == 0
+               ? 0
+               : cleat_api_fail(failure, 400, NULL, "unable to decode: %s", cleat_err_text(&err));
+}
+
+int cleat_api_body_parse(const struct cleat_api_request *request, struct cleat_document **ret,
+                         struct cleat_api_failure *failure)
+{
+    struct cleat_err err = CLEAT_ERR_INIT;
+    const char *type = request->http->content_type;
+    if (cleat_api_protobuf_is(type))
+        return body_parse_protobuf(request->http->body, ret, failure);
+    if (type && type[0] && strncasecmp(type, "application/json", 16) != 0 &&
+        strncmp(type, "*/*", 3) != 0)
+        return body_unknown(failure, "");
+    if (cleat_document_parse(request->http->body, ret, &err) != 0)
+        return cleat_api_fail(failure, 400, NULL, "unable to decode: %s", cleat_err_text(&err));
+    return 0;
 }
 
 static int body_check_kind(const struct cleat_api_request *request, struct cleat_value root,
@@ -116,15 +144,12 @@ static int body_check_kind(const struct cleat_api_request *request, struct cleat
 int cleat_api_body(const struct cleat_api_request *request, struct cleat_document **ret,
                    struct cleat_api_failure *failure)
 {
-    struct cleat_err err = CLEAT_ERR_INIT;
     struct cleat_document *document = NULL;
-    int result = body_content_type(request, failure);
-    if (result != 0)
-        return result;
     if (!request->http->body.length)
         return cleat_api_fail(failure, 400, NULL, "unable to decode: the body is empty");
-    if (cleat_document_parse(request->http->body, &document, &err) != 0)
-        return cleat_api_fail(failure, 400, NULL, "unable to decode: %s", cleat_err_text(&err));
+    int result = cleat_api_body_parse(request, &document, failure);
+    if (result != 0)
+        return result;
     struct cleat_value root = cleat_document_root(document);
     if (cleat_value_type(root) != CLEAT_TYPE_OBJECT)
         result = cleat_api_fail(failure, 400, NULL, "unable to decode: the body isn't an object");

@@ -29,6 +29,9 @@ struct cleat_value cleat_api_change_old(const struct cleat_api_change *change);
 /** Parses the request's body as an object of the resource's kind. 400, 415, 413. */
 int cleat_api_body(const struct cleat_api_request *request, struct cleat_document **ret,
                    struct cleat_api_failure *failure) CLEAT_MUST_CHECK;
+/** Parses the request's body, JSON or what of protobuf is known. 400, 415. */
+int cleat_api_body_parse(const struct cleat_api_request *request, struct cleat_document **ret,
+                         struct cleat_api_failure *failure) CLEAT_MUST_CHECK;
 /** The object becomes what @edit makes of it. */
 int cleat_api_change_edit(struct cleat_api_change *change,
                           int (*edit)(struct cleat_api_change *change, struct cleat_draft *draft,

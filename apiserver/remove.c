@@ -28,9 +28,10 @@ static int remove_plan_init(const struct cleat_api_request *request, struct remo
 {
     struct cleat_err err = CLEAT_ERR_INIT;
     *plan = (struct remove_plan){0};
-    if (request->http->body.length &&
-        cleat_document_parse(request->http->body, &plan->body, &err) != 0)
-        return cleat_api_fail(failure, 400, NULL, "unable to decode: %s", cleat_err_text(&err));
+    int result =
+        request->http->body.length ? cleat_api_body_parse(request, &plan->body, failure) : 0;
+    if (result != 0)
+        return result;
     struct cleat_value body = plan->body ? cleat_document_root(plan->body) : CLEAT_VALUE_NONE;
     if (cleat_delete_options_read(body, &request->query, &plan->scratch, &plan->options, &err) != 0)
         return cleat_api_fail_err(failure, 400, &err);
