@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "server/manifests.h"
 
 #define MANIFESTS_NAMESPACE "cleat-system"
+#define MANIFESTS_SCHEME "https://"
 #define MANIFESTS_CERT_FOLDER "/var/run/cleat/certs"
 
 struct manifests {
@@ -45,6 +47,8 @@ static int kind_plural(const char *kind, size_t length, char *plural)
     bool vowel_before = length > 1 && strchr("aeiou", last[-1]) != NULL;
     if (*last == 'y' && !vowel_before)
         memcpy(plural + length - 1, "ies", 4);
+    else if (strcmp(plural, "endpoints") == 0)
+        return 0; /* the one kind of Kubernetes that is a plural itself */
     else if (*last == 's' || *last == 'x' || (length > 1 && *last == 'h'))
         memcpy(plural + length, "es", 3);
     else
@@ -74,11 +78,36 @@ int cleat_manifests_kind(const char *text, char group[CLEAT_KIND_NAME_BYTES],
     return 0;
 }
 
+/* Kinds that a Mirror never names, so that no rights on them are asked for. */
+static const struct {
+    const char *group;
+    const char *plural; /* NULL: all of the group */
+} manifests_never[] = {
+    {"rbac.authorization.k8s.io", NULL},
+    {"authorization.openshift.io", NULL},
+    {"", "pods"},
+    {"batch", "jobs"},
+    {"", "persistentvolumeclaims"},
+    {"", "endpoints"},
+    {"discovery.k8s.io", "endpointslices"},
+};
+
+static bool manifests_is_never(const char *group, const char *plural)
+{
+    for (size_t i = 0; i < sizeof(manifests_never) / sizeof(manifests_never[0]); i++)
+        if (strcmp(group, manifests_never[i].group) == 0 &&
+            (!manifests_never[i].plural || strcmp(plural, manifests_never[i].plural) == 0))
+            return true;
+    return false;
+}
+
 static int manifests_rule(struct cleat_draft *draft, const char *kind, struct cleat_err *err)
 {
     char group[CLEAT_KIND_NAME_BYTES];
     char plural[CLEAT_KIND_NAME_BYTES];
     int r = cleat_manifests_kind(kind, group, plural, err);
+    if (r == 0 && manifests_is_never(group, plural))
+        r = cleat_err_set(err, -EINVAL, "\"%s\" is never mirrored", kind);
     if (r < 0)
         return r;
     char *rule = cleat_mem_format("{\"apiGroups\":[\"%s\"],\"resources\":[\"%s\"],"
@@ -196,6 +225,21 @@ static int manifests_cert_mount(struct cleat_draft *draft, struct cleat_err *err
     return r;
 }
 
+/* The server must know the URL too: for its certificate's names and the copies' webhooks. */
+static int manifests_url_argument(struct cleat_draft *draft, const char *url, struct cleat_err *err)
+{
+    char *argument = cleat_mem_format("--webhook-url=%s", url);
+    if (!argument)
+        return -ENOMEM;
+    struct cleat_buffer json = CLEAT_BUFFER_INIT(CLEAT_MIB);
+    cleat_write_string(&json, cleat_str_of(argument));
+    int r =
+        json.failed ? -ENOMEM : cleat_draft_append_json(draft, CONTAINER ".args", json.data, err);
+    cleat_buffer_fini(&json);
+    cleat_mem_free(argument);
+    return r;
+}
+
 static int manifests_deployment(struct manifests *manifests, struct cleat_draft *draft)
 {
     const struct cleat_manifests_options *options = manifests->options;
@@ -204,6 +248,8 @@ static int manifests_deployment(struct manifests *manifests, struct cleat_draft 
                 : 0;
     if (r == 0 && options->replicas > 0)
         r = cleat_draft_set_int(draft, "spec.replicas", options->replicas, manifests->err);
+    if (r == 0 && options->webhook_url)
+        r = manifests_url_argument(draft, options->webhook_url, manifests->err);
     if (r == 0 && options->cert_manager)
         r = manifests_cert_mount(draft, manifests->err);
     return r;
@@ -247,6 +293,32 @@ static int manifests_emit(void *arg, struct cleat_document *document)
     return r == 0 ? manifests->fn(manifests->arg, cleat_draft_value(draft), manifests->err) : r;
 }
 
+/* The host of @url (NULL: none) without port and brackets; true where it is an IP address. */
+static bool manifests_url_host(const char *url, char *host, size_t size)
+{
+    struct in6_addr address;
+    host[0] = '\0';
+    if (!url)
+        return false;
+    url += strlen(MANIFESTS_SCHEME);
+    bool brackets = *url == '[';
+    url += brackets;
+    snprintf(host, size, "%.*s", (int)strcspn(url, brackets ? "]" : ":/?#"), url);
+    return brackets || inet_pton(AF_INET, host, &address) == 1;
+}
+
+/* A host that is more than a name or an address would change the manifests' structure. */
+static bool manifests_url_valid(const char *url)
+{
+    char host[256];
+    struct in6_addr address;
+    if (strncmp(url, MANIFESTS_SCHEME, strlen(MANIFESTS_SCHEME)) != 0 || strpbrk(url, " \t\n?#"))
+        return false;
+    if (manifests_url_host(url, host, sizeof(host)))
+        return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+    return cleat_name_is_dns_subdomain(cleat_str_of(host));
+}
+
 static int manifests_cert_manager(struct manifests *manifests)
 {
     static const char format[] = "apiVersion: cert-manager.io/v1\n"
@@ -261,8 +333,14 @@ static int manifests_cert_manager(struct manifests *manifests)
                                  "  secretName: cleat-webhook-cert\n"
                                  "  issuerRef: {name: cleat, kind: Issuer}\n"
                                  "  privateKey: {algorithm: ECDSA, size: 256}\n"
-                                 "  dnsNames: [cleat.%s.svc]\n";
-    char *yaml = cleat_mem_format(format, manifests->options->namespace_);
+                                 "  dnsNames: [cleat.%s.svc%s%s]\n"
+                                 "  ipAddresses: [%s%s%s]\n";
+    char host[256] = "";
+    bool is_address = manifests_url_host(manifests->options->webhook_url, host, sizeof(host));
+    const char *name = is_address ? "" : host;
+    const char *quote = is_address ? "\"" : "";
+    char *yaml = cleat_mem_format(format, manifests->options->namespace_, *name ? ", " : "", name,
+                                  quote, is_address ? host : "", quote);
     int r = yaml ? cleat_yaml_each(cleat_str_of(yaml), manifests_emit, manifests, manifests->err)
                  : -ENOMEM;
     cleat_mem_free(yaml);
@@ -280,6 +358,12 @@ int cleat_manifests_each(const struct cleat_manifests_options *options,
         effective.namespace_ = MANIFESTS_NAMESPACE;
     if (!cleat_name_is_dns_label(cleat_str_of(effective.namespace_)))
         return cleat_err_set(err, -EINVAL, "\"%s\" isn't a namespace", effective.namespace_);
+    if (effective.webhook_url && !manifests_url_valid(effective.webhook_url))
+        return cleat_err_set(err, -EINVAL, "\"%s\" isn't a URL as https://HOST[:PORT][/PATH]",
+                             effective.webhook_url);
+    if (effective.replicas < 0)
+        return cleat_err_set(err, -EINVAL, "a Deployment can't have %lld replicas",
+                             (long long)effective.replicas);
     for (const struct cleat_embedded *file = cleat_manifests; r == 0 && file->path; file++)
         if ((strcmp(file->path, "crds.yaml") == 0) == effective.crds)
             r = cleat_yaml_each(cleat_str_of(file->text), manifests_emit, &manifests, err);
