@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration cleat-copies has rules for exactly the kinds that Mirrors name now. It is
+ * changed with its resourceVersion and only where it differs; never made: while an uninstall takes
+ * it away, nothing brings it back.
+ */
+#include "kinds/mirror/hooks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cleat/write.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "kinds/mirror/never.h"
+#include "kinds/mirror/state.h"
+
+#define HOOKS_BYTES_MAX (1024 * 1024)
+#define HOOKS_KINDS_MAX 512
+
+struct hooks_kinds {
+    struct cleat_mirror *mirror;
+    struct mirror_hooks_kind *list;
+    size_t count;
+    struct cleat_err *err;
+};
+
+static int kinds_compare(const void *a, const void *b)
+{
+    const struct mirror_hooks_kind *left = a, *right = b;
+    int order = strcmp(left->group, right->group);
+    if (order == 0)
+        order = strcmp(left->plural, right->plural);
+    return order != 0 ? order : strcmp(left->version, right->version);
+}
+
+static int kinds_add(struct hooks_kinds *kinds, const struct cleat_resource *resource)
+{
+    struct mirror_hooks_kind *kind = &kinds->list[kinds->count];
+    if (kinds->count == HOOKS_KINDS_MAX)
+        return cleat_err_set(kinds->err, -ENOBUFS, "more than %d kinds are mirrored",
+                             HOOKS_KINDS_MAX);
+    (void)snprintf(kind->group, sizeof(kind->group), "%s", resource->gvk.group);
+    (void)snprintf(kind->version, sizeof(kind->version), "%s", resource->gvk.version);
+    (void)snprintf(kind->plural, sizeof(kind->plural), "%s", resource->plural);
+    for (size_t i = 0; i < kinds->count; i++)
+        if (kinds_compare(&kinds->list[i], kind) == 0)
+            return 0;
+    kinds->count++;
+    return 0;
+}
+
+/* A kind that can't be mirrored has no copies to be guarded. */
+static int kinds_visit(void *arg, struct cleat_object *object)
+{
+    struct hooks_kinds *kinds = arg;
+    struct cleat_discovery *discovery = cleat_manager_discovery(kinds->mirror->manager);
+    struct mirror_spec spec;
+    struct cleat_gvk gvk;
+    struct cleat_resource resource;
+    if (cleat_object_deleting(object) ||
+        cleat__mirror_spec_read(cleat_object_value(object), &spec, NULL) < 0)
+        return 0;
+    int rc = CLEAT_DISCOVERY_UNKNOWN;
+    if (spec.api_version.length == 0)
+        rc = cleat_discovery_find(discovery, spec.kind.data, &resource, kinds->err);
+    else if (cleat_gvk_parse(&gvk, spec.api_version, spec.kind, NULL) == 0)
+        rc = cleat_discovery_kind(discovery, &gvk, &resource, kinds->err);
+    cleat__mirror_spec_fini(&spec);
+    if (rc < 0)
+        return rc;
+    cleat_err_clear(kinds->err);
+    return rc == 0 && cleat__mirror_kind_check(&resource, NULL) == 0 ? kinds_add(kinds, &resource)
+                                                                     : 0;
+}
+
+static void hooks_write_rules(const struct mirror_hooks_kind *kinds, size_t count,
+                              struct cleat_buffer *json)
+{
+    for (size_t i = 0; i < count; i++) {
+        cleat_buffer_text(json, i > 0 ? ",{\"apiGroups\":[" : "{\"apiGroups\":[");
+        cleat_write_string(json, cleat_str_of(kinds[i].group));
+        cleat_buffer_text(json, "],\"apiVersions\":[");
+        cleat_write_string(json, cleat_str_of(kinds[i].version));
+        cleat_buffer_text(json, "],\"operations\":[\"UPDATE\",\"DELETE\"],\"resources\":[");
+        cleat_write_string(json, cleat_str_of(kinds[i].plural));
+        cleat_buffer_text(json, "],\"scope\":\"Namespaced\"}");
+    }
+}
+
+static void hooks_write_client(const struct mirror_hooks_where *where, struct cleat_str bundle,
+                               struct cleat_buffer *json)
+{
+    if (where->url) {
+        struct cleat_str url = cleat_str_of(where->url);
+        while (url.length > 0 && url.data[url.length - 1] == '/')
+            url.length--;
+        char *text = cleat_mem_format("%.*s%s", CLEAT_STR_ARG(url), CLEAT_MIRROR_COPIES_PATH);
+        cleat_buffer_text(json, "{\"url\":");
+        cleat_write_string(json, cleat_str_of(text));
+        cleat_mem_free(text);
+    } else {
+        cleat_buffer_text(json, "{\"service\":{\"name\":\"cleat\",\"namespace\":");
+        cleat_write_string(json, cleat_str_of(where->namespace_));
+        cleat_buffer_text(json, ",\"path\":\"" CLEAT_MIRROR_COPIES_PATH "\",\"port\":443}");
+    }
+    if (bundle.length > 0) {
+        cleat_buffer_text(json, ",\"caBundle\":");
+        cleat_write_string(json, bundle);
+    }
+    cleat_buffer_byte(json, '}');
+}
+
+/* All fields that the API server would fill in are there, so that they compare equal. */
+int cleat__mirror_hooks_write(const struct mirror_hooks_where *where, struct cleat_str bundle,
+                              const struct mirror_hooks_kind *kinds, size_t count,
+                              struct cleat_buffer *json)
+{
+    cleat_buffer_byte(json, '[');
+    if (count > 0) {
+        cleat_buffer_text(json, "{\"name\":\"copies.mirrors.cleat.dev\",\"clientConfig\":");
+        hooks_write_client(where, bundle, json);
+        cleat_buffer_text(json, ",\"rules\":[");
+        hooks_write_rules(kinds, count, json);
+        cleat_buffer_text(json,
+                          "],\"failurePolicy\":\"Ignore\",\"matchPolicy\":\"Equivalent\","
+                          "\"namespaceSelector\":{},\"objectSelector\":{\"matchExpressions\":[{"
+                          "\"key\":\"" MIRROR_LABEL "\",\"operator\":\"Exists\"}]},"
+                          "\"sideEffects\":\"None\",\"timeoutSeconds\":5,"
+                          "\"admissionReviewVersions\":[\"v1\"]}");
+    }
+    cleat_buffer_byte(json, ']');
+    return json->failed;
+}
+
+/* The bundle that stands there already, or the one that our other configuration has. */
+static struct cleat_str hooks_bundle(struct cleat_value own, const struct cleat_object *other,
+                                     struct cleat_scratch *scratch)
+{
+    const struct cleat_value configurations[] = {own, other ? cleat_object_value(other)
+                                                            : CLEAT_VALUE_NONE};
+    for (size_t i = 0; i < 2; i++) {
+        struct cleat_value hook = cleat_value_at(cleat_value_get(configurations[i], "webhooks"), 0);
+        struct cleat_value config = cleat_value_get(hook, "clientConfig");
+        struct cleat_str bundle = cleat_value_text(cleat_value_get(config, "caBundle"), scratch);
+        if (bundle.length > 0)
+            return bundle;
+    }
+    return CLEAT_STR("");
+}
+
+static int hooks_update(const struct cleat_context *context, struct cleat_object *configuration,
+                        const char *json, struct cleat_err *err)
+{
+    CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
+    const struct cleat_client_target target = {&mirror_configuration_resource, NULL,
+                                               MIRROR_COPIES_CONFIGURATION, NULL};
+    struct cleat_client_call call = {.deadline_mono_ms = context->deadline_mono_ms};
+    int rc = cleat_draft_new(cleat_object_value(configuration), &draft, err);
+    if (rc == 0)
+        rc = cleat_draft_remove(draft, "metadata.managedFields", err);
+    if (rc == 0)
+        rc = cleat_draft_set_json(draft, "webhooks", json, err);
+    return rc == 0 ? cleat_client_update_draft(context->client, &target, configuration, draft,
+                                               &call, NULL, err)
+                   : rc;
+}
+
+static bool hooks_same(struct cleat_value have, const char *json)
+{
+    struct cleat_document *wanted = NULL;
+    if (cleat_document_parse(cleat_str_of(json), &wanted, NULL) < 0)
+        return false;
+    struct cleat_value root = cleat_document_root(wanted);
+    bool same = cleat_value_equal(have, root) ||
+                (cleat_value_count(have) == 0 && cleat_value_count(root) == 0);
+    cleat_document_unref(wanted);
+    return same;
+}
+
+static int hooks_keep(struct cleat_mirror *mirror, const struct cleat_context *context,
+                      struct cleat_object *configuration, struct hooks_kinds *kinds,
+                      struct cleat_err *err)
+{
+    CLEAT_CLEANUP(cleat_object_unrefp) struct cleat_object *other = NULL;
+    struct cleat_buffer json = CLEAT_BUFFER_INIT(HOOKS_BYTES_MAX);
+    struct cleat_scratch scratch;
+    const struct mirror_hooks_where where = {mirror->webhook_url, mirror->own_namespace};
+    cleat_ignore(cleat_store_lookup(mirror->configurations, CLEAT_STR(""),
+                                    CLEAT_STR(MIRROR_VALIDATING_CONFIGURATION),
+                                    &other)); /* without it there is no bundle yet */
+    struct cleat_value own = cleat_object_value(configuration);
+    if (kinds->count > 1)
+        qsort(kinds->list, kinds->count, sizeof(*kinds->list), kinds_compare);
+    int rc = cleat__mirror_hooks_write(&where, hooks_bundle(own, other, &scratch), kinds->list,
+                                       kinds->count, &json);
+    if (rc < 0)
+        rc = cleat_err_set(err, rc, MIRROR_COPIES_CONFIGURATION ": out of memory");
+    else if (!hooks_same(cleat_value_get(own, "webhooks"), json.data))
+        rc = hooks_update(context, configuration, json.data, err);
+    cleat_buffer_fini(&json);
+    return rc;
+}
+
+int cleat__mirror_hooks_reconcile(void *arg, const struct cleat_context *context,
+                                  const struct cleat_request *request, struct cleat_result *result,
+                                  struct cleat_err *err)
+{
+    struct cleat_mirror *mirror = cleat__mirror_of(arg);
+    CLEAT_CLEANUP(cleat_object_unrefp) struct cleat_object *configuration = NULL;
+    struct cleat_err local = CLEAT_ERR_INIT;
+    struct hooks_kinds kinds = {.mirror = mirror, .err = &local};
+    if (cleat_store_lookup(mirror->configurations, CLEAT_STR(""),
+                           CLEAT_STR(MIRROR_COPIES_CONFIGURATION), &configuration) != 0)
+        return 0;
+    kinds.list = cleat_mem_zalloc(HOOKS_KINDS_MAX + 1, sizeof(*kinds.list));
+    if (!kinds.list)
+        return cleat_err_set(err, -ENOMEM, MIRROR_COPIES_CONFIGURATION ": out of memory");
+    int rc = cleat_store_each(mirror->mirrors, NULL, kinds_visit, &kinds);
+    if (rc == 0)
+        rc = hooks_keep(mirror, context, configuration, &kinds, &local);
+    cleat_mem_free(kinds.list);
+    if (rc == -EAGAIN || rc == -ENOENT) {
+        result->requeue_after_ms = 1000; /* changed meanwhile; an event tells as well */
+        return 0;
+    }
+    return rc < 0
+               ? cleat_err_set(err, rc, MIRROR_COPIES_CONFIGURATION ": %s", cleat_err_text(&local))
+               : 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kinds/mirror/mapping.h"
+
+#include "base/check.h"
+#include "kinds/mirror/conflict.h"
+#include "kinds/mirror/copy.h"
+#include "kinds/mirror/state.h"
+#include "kinds/mirror/target.h"
+
+static const struct cleat_str mapping_cluster = {"", 0};
+
+void cleat__mirror_map_copy(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue)
+{
+    struct cleat_scratch scratch, owner_scratch;
+    struct cleat_str label =
+        cleat_value_text(cleat_value_get(cleat_object_labels(object), MIRROR_LABEL), &scratch);
+    struct cleat_str owner = cleat__mirror_copy_owner(cleat_object_value(object), &owner_scratch);
+    if (label.length > 0)
+        cleat_enqueue_key(enqueue, mapping_cluster, label);
+    if (owner.length > 0 && !cleat_str_equal(owner, label))
+        cleat_enqueue_key(enqueue, mapping_cluster, owner);
+}
+
+/* Walks all Mirrors; each question is asked of a spec that was read. */
+struct mapping_walk {
+    struct cleat_mirror *mirror;
+    struct cleat_object *object;
+    struct cleat_enqueue *enqueue;
+    bool (*concerns)(const struct mapping_walk *walk, const struct mirror_spec *spec);
+    const struct mirror_spec *spec; /* of @object where that is a Mirror */
+};
+
+static int mapping_visit(void *arg, struct cleat_object *object)
+{
+    const struct mapping_walk *walk = arg;
+    struct mirror_spec spec;
+    if (cleat__mirror_spec_read(cleat_object_value(object), &spec, NULL) < 0)
+        return 0; /* it says so in its own status */
+    if (walk->concerns(walk, &spec))
+        cleat_enqueue_key(walk->enqueue, mapping_cluster, cleat_object_name(object));
+    cleat__mirror_spec_fini(&spec);
+    return 0;
+}
+
+static void mapping_walk_all(struct mapping_walk *walk)
+{
+    cleat_ignore(cleat_store_each(walk->mirror->mirrors, NULL, mapping_visit, walk)); /* memory: the
+                                                              resync finds what this one missed */
+}
+
+static bool mapping_is_source(const struct mapping_walk *walk, const struct mirror_spec *spec)
+{
+    return cleat__mirror_is_source_of(
+        spec, cleat_object_api_version(walk->object), cleat_object_kind(walk->object),
+        cleat_object_namespace(walk->object), cleat_object_name(walk->object));
+}
+
+void cleat__mirror_map_source(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue)
+{
+    struct mapping_walk walk = {cleat__mirror_of(arg), object, enqueue, mapping_is_source, NULL};
+    mapping_walk_all(&walk);
+}
+
+static bool mapping_reaches(const struct mapping_walk *walk, const struct mirror_spec *spec)
+{
+    const struct mirror_namespace namespace_ = {cleat_object_name(walk->object),
+                                                cleat_object_labels(walk->object), false};
+    return cleat__mirror_target_reaches(spec, &namespace_, walk->mirror->own_namespace);
+}
+
+void cleat__mirror_map_namespace(void *arg, struct cleat_object *object,
+                                 struct cleat_enqueue *enqueue)
+{
+    struct mapping_walk walk = {cleat__mirror_of(arg), object, enqueue, mapping_reaches, NULL};
+    mapping_walk_all(&walk);
+}
+
+static bool mapping_is_rival(const struct mapping_walk *walk, const struct mirror_spec *spec)
+{
+    return cleat__mirror_same_place(walk->spec, spec);
+}
+
+void cleat__mirror_map_rivals(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue)
+{
+    struct mapping_walk walk = {cleat__mirror_of(arg), object, enqueue, mapping_is_rival, NULL};
+    struct mirror_spec spec;
+    if (cleat__mirror_spec_read(cleat_object_value(object), &spec, NULL) < 0)
+        return;
+    walk.spec = &spec;
+    mapping_walk_all(&walk);
+    cleat__mirror_spec_fini(&spec);
+}
+
+static bool mapping_is_any(const struct mapping_walk *walk, const struct mirror_spec *spec)
+{
+    return true;
+}
+
+void cleat__mirror_map_guard(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue)
+{
+    struct mapping_walk walk = {cleat__mirror_of(arg), object, enqueue, mapping_is_any, NULL};
+    if (cleat_str_is(cleat_object_name(object), MIRROR_VALIDATING_CONFIGURATION))
+        mapping_walk_all(&walk);
+}
+
+void cleat__mirror_map_hooks(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue)
+{
+    cleat_enqueue_key(enqueue, mapping_cluster, CLEAT_STR(MIRROR_COPIES_CONFIGURATION));
+}
