@@ -74,9 +74,8 @@ int cleat_store_handler(struct cleat_store *store, cleat_event_fn fn, void *arg,
     *handler = (struct cleat_handler){
         .magic = HANDLER_MAGIC, .store = store, .fn = fn, .arg = arg, .state = HANDLER_NEW};
     cleat_rwlock_write(&store->lock);
-    store->observed = true;
-    cleat_rwlock_write_release(&store->lock);
     cleat_lock_take(&store->ring->lock);
+    store->observed = true;
     struct cleat_handler **at = &store->handlers;
     while (*at)
         at = &(*at)->next;
@@ -84,6 +83,7 @@ int cleat_store_handler(struct cleat_store *store, cleat_event_fn fn, void *arg,
     store->joining = true;
     store->ring->attention = true;
     cleat_lock_release(&store->ring->lock);
+    cleat_rwlock_write_release(&store->lock);
     cleat_cond_broadcast(&store->ring->work);
     *ret = handler;
     return 0;
@@ -91,13 +91,25 @@ int cleat_store_handler(struct cleat_store *store, cleat_event_fn fn, void *arg,
 
 bool cleat_handler_synced(const struct cleat_handler *handler)
 {
+    struct cleat_handler *own = (struct cleat_handler *)(uintptr_t)handler; /* to latch it */
     struct cleat_store *store = handler->store;
-    if (!cleat_store_synced(store))
-        return false;
+    bool loaded = cleat_store_synced(store);
     cleat_lock_take(&store->ring->lock);
-    bool synced = handler->state == HANDLER_LIVE && store->ring->delivered >= store->sync_mark;
+    own->synced = own->synced || (loaded && handler->state == HANDLER_LIVE &&
+                                  store->ring->delivered >= store->sync_mark);
+    bool synced = own->synced;
     cleat_lock_release(&store->ring->lock);
     return synced;
+}
+
+/* Nobody wants events any more: from now on none are posted. */
+static void store_unobserve(struct cleat_store *store)
+{
+    cleat_rwlock_write(&store->lock);
+    cleat_lock_take(&store->ring->lock);
+    store->observed = store->handlers != NULL;
+    cleat_lock_release(&store->ring->lock);
+    cleat_rwlock_write_release(&store->lock);
 }
 
 struct cleat_handler *cleat_handler_remove(struct cleat_handler *handler)
@@ -105,16 +117,20 @@ struct cleat_handler *cleat_handler_remove(struct cleat_handler *handler)
     if (!handler)
         return NULL;
     cleat_assert(handler->magic == HANDLER_MAGIC && !cleat__events_here());
-    struct cleat__ring *ring = handler->store->ring;
+    struct cleat_store *store = handler->store;
+    struct cleat__ring *ring = store->ring;
     cleat_lock_take(&ring->lock);
     while (ring->running == handler)
         cleat_cond_wait(&ring->idle, &ring->lock);
-    struct cleat_handler **at = &handler->store->handlers;
+    struct cleat_handler **at = &store->handlers;
     while (*at && *at != handler)
         at = &(*at)->next;
     cleat_assert(*at);
     *at = handler->next;
+    bool last = store->handlers == NULL;
     cleat_lock_release(&ring->lock);
+    if (last)
+        store_unobserve(store);
     handler->magic = 0;
     return cleat_mem_free(handler);
 }
@@ -393,9 +409,10 @@ static bool events_resync_due(struct cleat__events *events, struct cleat_store *
     return due;
 }
 
-static bool events_turn_store(struct cleat__events *events, struct cleat_store *store, bool joining)
+static bool events_turn_store(struct cleat__events *events, struct cleat_store *store, bool joining,
+                              bool heard)
 {
-    bool resync = events_resync_due(events, store);
+    bool resync = events_resync_due(events, store) && heard;
     if (store->walk == STORE_STILL && joining) {
         walk_begin_replay(events, store);
     } else if (store->walk == STORE_STILL && resync) {
@@ -416,10 +433,11 @@ bool cleat__events_turn(struct cleat__events *events)
         struct cleat_store *store =
             i < events->store_count && !events->ring.stop ? events->stores[i] : NULL;
         bool joining = store && store->joining;
+        bool heard = store && store->handlers;
         cleat_lock_release(&events->ring.lock);
         if (!store)
             break;
-        any = events_turn_store(events, store, joining) || any;
+        any = events_turn_store(events, store, joining, heard) || any;
     }
     return any;
 }

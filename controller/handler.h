@@ -26,6 +26,7 @@ struct cleat_handler {
     void *arg;
     enum { HANDLER_NEW, HANDLER_WALKING, HANDLER_LIVE } state;
     uint32_t cohort; /* which replay it got */
+    bool synced;     /* was told all of the first loads; stays so */
 };
 
 struct cleat__events {

@@ -141,20 +141,71 @@ int cleat__store_lack(const struct cleat_store *store, struct cleat_str namespac
 
 /* Feeds. */
 
-/* A feed is wider than all whose projections it covers without being covered. */
+static bool projection_equal(const struct cleat_projection *a, const struct cleat_projection *b)
+{
+    return a == b || (cleat_projection_covers(a, b) && cleat_projection_covers(b, a));
+}
+
+/* A feed with the same projection as @feed, or NULL. Equal ones are shared: the same pointer. */
+static const struct store_feed *store_feed_alike(const struct cleat_store *store,
+                                                 const struct store_feed *feed)
+{
+    for (size_t i = 0; i < store->feed_count; i++) {
+        const struct store_feed *other = &store->feeds[i];
+        if (other != feed && other->used && projection_equal(other->projection, feed->projection))
+            return other;
+    }
+    return NULL;
+}
+
+/* True where @feed is the first of those with its projection. */
+static bool store_feed_leads(const struct cleat_store *store, const struct store_feed *feed)
+{
+    const struct store_feed *other = store->feeds;
+    while (!other->used || other->projection != feed->projection)
+        other++;
+    return other == feed;
+}
+
+/* How many of the store's projections @projection covers without being the same. */
+static uint32_t store_width(const struct cleat_store *store,
+                            const struct cleat_projection *projection)
+{
+    uint32_t width = 0;
+    for (size_t i = 0; i < store->feed_count; i++) {
+        const struct store_feed *other = &store->feeds[i];
+        if (other->used && other->projection != projection && store_feed_leads(store, other) &&
+            cleat_projection_covers(projection, other->projection))
+            width++;
+    }
+    return width;
+}
+
+/* A feed that covers another is wider than that one. Few projections, however many feeds. */
 static void store_measure(struct cleat_store *store)
 {
     for (size_t i = 0; i < store->feed_count; i++) {
         struct store_feed *feed = &store->feeds[i];
-        feed->width = 0;
-        for (size_t j = 0; j < store->feed_count; j++) {
-            const struct store_feed *other = &store->feeds[j];
-            if (!feed->used || !other->used || feed->projection == other->projection)
-                continue;
-            feed->width += cleat_projection_covers(feed->projection, other->projection) &&
-                           !cleat_projection_covers(other->projection, feed->projection);
-        }
+        if (!feed->used || !store_feed_leads(store, feed))
+            continue;
+        uint32_t width = store_width(store, feed->projection);
+        for (size_t j = i; j < store->feed_count; j++)
+            if (store->feeds[j].used && store->feeds[j].projection == feed->projection)
+                store->feeds[j].width = width;
     }
+}
+
+/* Takes over what a feed with the same projection has; else all are measured anew. */
+static void store_feed_join(struct cleat_store *store, struct store_feed *feed)
+{
+    const struct store_feed *alike = store_feed_alike(store, feed);
+    if (!alike) {
+        store_measure(store);
+        return;
+    }
+    (void)cleat_projection_unref(feed->projection);
+    feed->projection = alike->projection ? cleat_projection_ref(alike->projection) : NULL;
+    feed->width = alike->width;
 }
 
 static int store_feed_slot(struct cleat_store *store, size_t *ret)
@@ -205,7 +256,7 @@ int cleat__store_feed_add(struct cleat_store *store, const struct store_feed_opt
     if (r == 0)
         r = store_feed_fill(&store->feeds[at], options);
     if (r == 0)
-        store_measure(store);
+        store_feed_join(store, &store->feeds[at]);
     cleat_rwlock_write_release(&store->lock);
     if (r == 0)
         *ret = (uint16_t)at;
@@ -216,12 +267,14 @@ void cleat__store_feed_remove(struct cleat_store *store, uint16_t feed)
 {
     cleat_rwlock_write(&store->lock);
     struct store_feed *gone = &store->feeds[feed];
+    bool last = store_feed_alike(store, gone) == NULL;
     cleat_assert(gone->used && cleat__sets_entries(&store->sets, feed) == 0);
     cleat_mem_free(gone->namespace_);
     cleat_mem_free(gone->name);
     (void)cleat_projection_unref(gone->projection);
     *gone = (struct store_feed){.used = false};
-    store_measure(store);
+    if (last)
+        store_measure(store);
     cleat_rwlock_write_release(&store->lock);
     cleat__store_notify(store);
 }

@@ -12,6 +12,7 @@ void cleat__sets_fini(struct store_sets *sets)
     for (uint32_t i = 0; i < sets->count; i++)
         cleat_mem_free(sets->sets[i].feeds);
     cleat_mem_free(sets->sets);
+    cleat_mem_free(sets->singles);
     *sets = (struct store_sets){0};
 }
 
@@ -66,6 +67,22 @@ bool cleat__sets_has(const struct store_sets *sets, uint32_t set, uint16_t feed)
     return false;
 }
 
+/* Remembers the set of @feed alone, which is by far the most wanted. Without memory it is searched.
+ */
+static void sets_note_single(struct store_sets *sets, uint16_t feed, uint32_t set)
+{
+    if (feed >= sets->single_count) {
+        uint32_t count = feed + 8u;
+        uint32_t *singles = cleat_mem_realloc(sets->singles, count * sizeof(*singles));
+        if (!singles)
+            return;
+        memset(singles + sets->single_count, 0, (count - sets->single_count) * sizeof(*singles));
+        sets->singles = singles;
+        sets->single_count = count;
+    }
+    sets->singles[feed] = set;
+}
+
 int cleat__sets_with(struct store_sets *sets, uint32_t set, uint16_t feed, uint32_t *ret)
 {
     if (cleat__sets_has(sets, set, feed)) {
@@ -73,12 +90,9 @@ int cleat__sets_with(struct store_sets *sets, uint32_t set, uint16_t feed, uint3
         return 0;
     }
     uint32_t count = set == CLEAT__SET_EMPTY ? 0 : sets->sets[set].count;
-    if (count == 0) { /* the usual case, without memory */
-        uint32_t found = sets_find(sets, &feed, 1);
-        if (found != CLEAT__SET_EMPTY) {
-            *ret = found;
-            return 0;
-        }
+    if (count == 0 && feed < sets->single_count && sets->singles[feed] != CLEAT__SET_EMPTY) {
+        *ret = sets->singles[feed];
+        return 0;
     }
     uint16_t *feeds = cleat_mem_alloc((count + 1) * sizeof(*feeds));
     if (!feeds)
@@ -89,7 +103,10 @@ int cleat__sets_with(struct store_sets *sets, uint32_t set, uint16_t feed, uint3
     feeds[at] = feed;
     for (; at < count; at++)
         feeds[at + 1] = sets->sets[set].feeds[at];
-    return sets_intern_take(sets, feeds, count + 1, ret);
+    int r = sets_intern_take(sets, feeds, count + 1, ret);
+    if (r == 0 && count == 0)
+        sets_note_single(sets, feed, *ret);
+    return r;
 }
 
 int cleat__sets_without(struct store_sets *sets, uint32_t set, uint16_t feed, uint32_t *ret)

@@ -24,6 +24,8 @@ struct store_sets {
     struct store_set *sets; /* [0]: the empty one */
     uint32_t count;
     uint32_t capacity;
+    uint32_t *singles; /* by feed: the set of that feed alone; CLEAT__SET_EMPTY: none yet */
+    uint32_t single_count;
 };
 
 void cleat__sets_fini(struct store_sets *sets);
