@@ -175,6 +175,7 @@ int cleat_api_meta_carry(struct cleat_api_change *change, struct cleat_draft *dr
         "metadata.deletionGracePeriodSeconds",
         "metadata.generation",
         "metadata.selfLink",
+        "metadata.managedFields",
     };
     struct cleat_value old = cleat_api_change_old(change);
     struct cleat_value object = cleat_api_change_object(change);

@@ -4,6 +4,7 @@
  */
 #include "apiserver/server.h"
 
+#include <cleat/selector.h>
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
@@ -94,10 +95,34 @@ int cleat_api_authorize(struct cleat_api_server *server,
     return result == 0 ? 0 : cleat_api_fail_forbidden(failure, attributes, reason);
 }
 
+/* A list or watch of one name asks for that name. Source: apiserver's RequestInfo. */
+static struct cleat_str server_listed_name(const struct cleat_api_request *request, char text[256])
+{
+    struct cleat_field_selector *fields = NULL;
+    struct cleat_str found = request->name;
+    bool lists = strcmp(request->verb, "list") == 0 || strcmp(request->verb, "watch") == 0;
+    if (!lists || !request->list.field_selector.length ||
+        cleat_field_selector_parse(request->list.field_selector, &fields, NULL) != 0)
+        return found;
+    for (size_t i = 0; i < cleat_field_selector_count(fields); i++) {
+        struct cleat_str path;
+        struct cleat_str value;
+        bool equal = false;
+        cleat_field_selector_at(fields, i, &path, &value, &equal);
+        if (equal && cleat_str_is(path, "metadata.name") && value.length < 256) {
+            memcpy(text, value.data, value.length);
+            found = (struct cleat_str){text, value.length};
+        }
+    }
+    (void)cleat_field_selector_free(fields);
+    return found;
+}
+
 static int server_authorize(const struct cleat_api_request *request,
                             struct cleat_api_failure *failure)
 {
     bool is_namespace = !request->group.length && cleat_str_is(request->plural, "namespaces");
+    char listed[256];
     const struct cleat_api_attributes attributes = {
         .user = request->user,
         .verb = request->verb,
@@ -107,7 +132,7 @@ static int server_authorize(const struct cleat_api_request *request,
         .plural = request->plural,
         .subresource = request->subresource,
         .namespace_ = is_namespace ? request->name : request->namespace_,
-        .name = request->name,
+        .name = server_listed_name(request, listed),
         .path = cleat_str_of(request->http->path),
     };
     if (request->internal || path_is_open(request->http->path))

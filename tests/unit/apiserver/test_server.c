@@ -139,6 +139,10 @@ START_TEST(test_forbidden)
         {"GET", "/api/v1/nodes",
          "nodes is forbidden: User \"dev\" cannot list resource \"nodes\" in API group \"\" at the "
          "cluster scope: nobody may"},
+        {"GET", "/api/v1/namespaces/n/pods?watch=true&fieldSelector=metadata.name%3Dx",
+         "pods \"x\" is forbidden: User \"dev\" cannot watch resource \"pods\" in API group \"\" "
+         "in "
+         "the namespace \"n\": nobody may"},
         {"DELETE", "/api/v1/namespaces/n",
          "namespaces \"n\" is forbidden: User \"dev\" cannot delete resource \"namespaces\" in API "
          "group \"\" in the namespace \"n\": nobody may"},
