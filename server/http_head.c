@@ -30,15 +30,17 @@ static bool value_valid(const char *value)
     return true;
 }
 
+/* Digits alone; what doesn't fit is as much as there can be. */
 static bool length_parse(const char *value, uint64_t *ret)
 {
     uint64_t length = 0;
     if (!*value)
         return false;
     for (; *value; value++) {
-        if (*value < '0' || *value > '9' || length > (UINT64_MAX - 9) / 10)
+        if (*value < '0' || *value > '9')
             return false;
-        length = length * 10 + (uint64_t)(*value - '0');
+        bool fits = length <= (UINT64_MAX - 9) / 10;
+        length = fits ? length * 10 + (uint64_t)(*value - '0') : UINT64_MAX;
     }
     *ret = length;
     return true;

@@ -106,7 +106,7 @@ static const struct {
      "POST",
      "HTTP/1.1",
      {HOST, JSON, {"Content-Length", "18446744073709551617"}},
-     400},
+     413},
     {"length and chunks",
      CLEAT_HTTP_WEBHOOK,
      "POST",

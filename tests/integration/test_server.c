@@ -1,0 +1,805 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Servers on loopback, spoken to byte by byte: each case of the table of answers, plain and over
+ * TLS, and what a server does with its certificate, its budget and its end.
+ */
+#include <cleat/server.h>
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include "base/limits.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "integration/http_client.h"
+#include "server/tls.h"
+#include "support/script_certs.h"
+#include "support/suite.h"
+#include "support/wait.h"
+#include "webhooks/registry.h"
+
+#define LIMIT_MS 10000
+#define BODY_MAX ((size_t)300 * CLEAT_KIB)
+#define REVIEW                                                                                     \
+    "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{"           \
+    "\"uid\":\"u-1\",\"kind\":{\"group\":\"\",\"version\":\"v1\",\"kind\":\"Pod\"},"               \
+    "\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":\"pods\"},"                      \
+    "\"operation\":\"CREATE\",\"object\":{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"%s\"}}" \
+    "}}}"
+#define ALLOWED "\"uid\":\"u-1\",\"allowed\":true"
+#define JSON "Content-Type: application/json\r\n"
+#define HOST "Host: localhost\r\n"
+
+struct fixture {
+    struct cleat_server *server;
+    struct cleat_webhooks *webhooks;
+    struct cleat_metrics *metrics;
+    struct cleat_health *health;
+    bool tls;
+    /* The gate of /wait: how many are in it, and whether it is open. */
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    _Atomic(unsigned) waiting;
+    bool gate_open;
+};
+
+static int admit_allow(void *arg, const struct cleat_review *review, struct cleat_verdict *verdict,
+                       struct cleat_err *err)
+{
+    cleat_verdict_allow(verdict);
+    return 0;
+}
+
+/* Waits until the test opens the gate. */
+static int admit_wait(void *arg, const struct cleat_review *review, struct cleat_verdict *verdict,
+                      struct cleat_err *err)
+{
+    struct fixture *fixture = arg;
+    pthread_mutex_lock(&fixture->mutex);
+    atomic_fetch_add(&fixture->waiting, 1);
+    while (!fixture->gate_open)
+        pthread_cond_wait(&fixture->cond, &fixture->mutex);
+    atomic_fetch_sub(&fixture->waiting, 1);
+    pthread_mutex_unlock(&fixture->mutex);
+    cleat_verdict_allow(verdict);
+    return 0;
+}
+
+static int admit_stale(void *arg, const struct cleat_review *review, struct cleat_verdict *verdict,
+                       struct cleat_err *err)
+{
+    return cleat_err_set(err, -ESTALE, "the cache isn't synced");
+}
+
+static int admit_fault(void *arg, const struct cleat_review *review, struct cleat_verdict *verdict,
+                       struct cleat_err *err)
+{
+    return 0; /* decides nothing */
+}
+
+static void gate_open(struct fixture *fixture)
+{
+    pthread_mutex_lock(&fixture->mutex);
+    fixture->gate_open = true;
+    pthread_cond_broadcast(&fixture->cond);
+    pthread_mutex_unlock(&fixture->mutex);
+}
+
+static int check_ok(void *arg, struct cleat_err *err)
+{
+    return 0;
+}
+
+static int check_bad(void *arg, struct cleat_err *err)
+{
+    return cleat_err_set(err, -EIO, "not yet");
+}
+
+static void bundle_set(struct cleat_server *server, const char *name)
+{
+    const struct script_cert_options options = {.name = name, .alt_names = "DNS:localhost"};
+    struct script_cert cert = {0};
+    struct cleat_bundle *bundle = NULL;
+    script_cert_make(&options, &cert);
+    ck_assert_int_eq(cleat_bundle_new(cleat_str_of(cert.cert_pem), cleat_str_of(cert.key_pem),
+                                      CLEAT_STR(""), &bundle, NULL),
+                     0);
+    cleat_server_set_bundle(server, bundle);
+    (void)cleat_bundle_unref(bundle);
+    script_cert_fini(&cert);
+}
+
+static void fixture_hooks(struct fixture *fixture)
+{
+    const struct cleat_webhook_options hooks[] = {
+        {.path = "/allow", .admit = admit_allow},
+        {.path = "/wait", .admit = admit_wait, .arg = fixture, .blocking = true},
+        {.path = "/stale", .admit = admit_stale},
+        {.path = "/fault", .admit = admit_fault},
+    };
+    struct cleat_webhooks_options options = {.metrics = fixture->metrics,
+                                             .body_bytes_max = BODY_MAX,
+                                             .bytes_in_flight_max = 4 * CLEAT_MIB};
+    ck_assert_int_eq(cleat_webhooks_new(&options, &fixture->webhooks, NULL), 0);
+    for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
+        ck_assert_int_eq(cleat_webhooks_add(fixture->webhooks, &hooks[i], NULL), 0);
+}
+
+static void fixture_open(struct fixture *fixture, bool tls)
+{
+    struct cleat_err err = CLEAT_ERR_INIT;
+    *fixture = (struct fixture){.tls = tls};
+    pthread_mutex_init(&fixture->mutex, NULL);
+    pthread_cond_init(&fixture->cond, NULL);
+    ck_assert_int_eq(cleat_metrics_new(&fixture->metrics), 0);
+    ck_assert_int_eq(cleat_health_new(&fixture->health), 0);
+    ck_assert_int_eq(cleat_health_add(fixture->health, "good", true, check_ok, NULL), 0);
+    ck_assert_int_eq(cleat_health_add(fixture->health, "bad", true, check_bad, NULL), 0);
+    fixture_hooks(fixture);
+    const struct cleat_server_options options = {.name = "test",
+                                                 .bind = "127.0.0.1:0",
+                                                 .tls = tls,
+                                                 .webhooks = fixture->webhooks,
+                                                 .metrics = fixture->metrics,
+                                                 .healthz = fixture->health,
+                                                 .readyz = fixture->health};
+    ck_assert_msg(cleat_server_new(&options, &fixture->server, &err) == 0, "%s", err.text);
+    if (tls)
+        bundle_set(fixture->server, "first");
+    ck_assert_msg(cleat_server_start(fixture->server, &err) == 0, "%s", err.text);
+}
+
+static void fixture_close(struct fixture *fixture)
+{
+    gate_open(fixture);
+    cleat_server_stop(fixture->server);
+    ck_assert_int_eq(cleat_server_join(fixture->server, LIMIT_MS), 0);
+    fixture->server = cleat_server_free(fixture->server);
+    /* Whatever happened, nothing is counted for ever. */
+    ck_assert_uint_eq(cleat_budget_used(cleat_webhooks_budget(fixture->webhooks)), 0);
+    cleat_webhooks_free(fixture->webhooks);
+    cleat_metrics_free(fixture->metrics);
+    cleat_health_free(fixture->health);
+    pthread_cond_destroy(&fixture->cond);
+    pthread_mutex_destroy(&fixture->mutex);
+    ck_assert_uint_eq(cleat_tls_identities(), 0);
+}
+
+static void client_open(struct http_client *client, const struct fixture *fixture)
+{
+    ck_assert(http_client_open(client, cleat_server_port(fixture->server), fixture->tls));
+}
+
+static void send_head(struct http_client *client, const char *path, size_t length)
+{
+    char head[1024];
+    snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\n" HOST JSON "Content-Length: %zu\r\n\r\n",
+             path, length);
+    ck_assert(http_client_text(client, head));
+}
+
+/* A review of about @bytes, new. */
+static char *review_of(size_t bytes)
+{
+    char *filler = cleat_mem_alloc(bytes + 1);
+    ck_assert_ptr_nonnull(filler);
+    memset(filler, 'f', bytes);
+    filler[bytes] = '\0';
+    char *review = cleat_mem_format(REVIEW, filler);
+    ck_assert_ptr_nonnull(review);
+    cleat_mem_free(filler);
+    return review;
+}
+
+static void send_review(struct http_client *client, const char *path, size_t bytes)
+{
+    char *review = review_of(bytes);
+    send_head(client, path, strlen(review));
+    ck_assert(http_client_text(client, review));
+    cleat_mem_free(review);
+}
+
+/* Asks on a connection of its own. */
+static void ask(const struct fixture *fixture, const char *bytes, struct http_reply *reply)
+{
+    struct http_client client;
+    client_open(&client, fixture);
+    ck_assert(http_client_text(&client, bytes));
+    http_client_read(&client, reply, strncmp(bytes, "HEAD ", 5) == 0);
+    http_client_close(&client);
+}
+
+static const struct {
+    const char *name;
+    const char *bytes;
+    int status;
+    const char *header, *value; /* NULL: none is looked at */
+} vectors[] = {
+    {"two lengths",
+     "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 3\r\nContent-Length: 4\r\n\r\n{}", 400,
+     NULL, NULL},
+    {"twice the same length",
+     "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\ncontent-length: 2\r\n\r\n{}", 400,
+     NULL, NULL},
+    {"length and chunks",
+     "POST /allow HTTP/1.1\r\n" HOST JSON
+     "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     400, NULL, NULL},
+    {"no Host", "POST /allow HTTP/1.1\r\n" JSON "Content-Length: 2\r\n\r\n{}", 400, NULL, NULL},
+    {"two Hosts", "POST /allow HTTP/1.1\r\n" HOST HOST JSON "Content-Length: 2\r\n\r\n{}", 400,
+     NULL, NULL},
+    {"space before the colon", "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length : 2\r\n\r\n{}",
+     400, NULL, NULL},
+    {"chunks",
+     "POST /allow HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+     411, NULL, NULL},
+    {"identity", "POST /allow HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: identity\r\n\r\n{}", 411,
+     NULL, NULL},
+    {"unknown path", "POST /none HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 404, NULL,
+     NULL},
+    {"escaped path", "POST /%61llow HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 404,
+     NULL, NULL},
+    {"escaped NUL", "POST /allow%00b HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 404,
+     NULL, NULL},
+    {"way up", "POST /a/../allow HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 404, NULL,
+     NULL},
+    {"absolute form",
+     "POST http://localhost/allow HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 404, NULL,
+     NULL},
+    {"space in the target", "POST /allow x HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}",
+     404, NULL, NULL},
+    {"GET", "GET /allow HTTP/1.1\r\n" HOST "\r\n", 405, "Allow", "POST"},
+    {"small letters", "post /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 405,
+     "Allow", "POST"},
+    {"POST to metrics", "POST /metrics HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 405,
+     "Allow", "GET, HEAD"},
+    {"other type",
+     "POST /allow HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415,
+     NULL, NULL},
+    {"no type", "POST /allow HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}", 415, NULL, NULL},
+    {"no length", "POST /allow HTTP/1.1\r\n" HOST JSON "\r\n", 411, NULL, NULL},
+    {"too large", "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 307201\r\n\r\n{}", 413,
+     NULL, NULL},
+    {"far too large",
+     "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 18446744073709551615\r\n\r\n{}", 413,
+     NULL, NULL},
+    {"empty body", "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 0\r\n\r\n", 400, NULL,
+     NULL},
+    {"broken body", "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 400, NULL,
+     NULL},
+    {"HTTP/2", "POST /allow HTTP/2.0\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}", 505, NULL, NULL},
+};
+
+static void vectors_run(bool tls)
+{
+    struct fixture fixture;
+    fixture_open(&fixture, tls);
+    for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+        struct http_client client;
+        struct http_reply reply;
+        client_open(&client, &fixture);
+        ck_assert(http_client_text(&client, vectors[i].bytes));
+        http_client_read(&client, &reply, false);
+        ck_assert_msg(reply.status == vectors[i].status, "%s: %d", vectors[i].name, reply.status);
+        if (reply.status != 505) { /* the library's own */
+            const char *connection = http_reply_header(&reply, "Connection");
+            ck_assert_msg(connection && strcmp(connection, "close") == 0, "%s", vectors[i].name);
+            ck_assert_msg(reply.body[0] && strchr(reply.body, '\n'), "%s", vectors[i].name);
+            ck_assert_msg(http_client_ended(&client), "%s: goes on", vectors[i].name);
+        }
+        if (vectors[i].header) {
+            const char *value = http_reply_header(&reply, vectors[i].header);
+            ck_assert_msg(value && strcmp(value, vectors[i].value) == 0, "%s", vectors[i].name);
+        }
+        http_client_close(&client);
+    }
+    fixture_close(&fixture);
+}
+
+START_TEST(test_vectors_plain)
+{
+    vectors_run(false);
+}
+END_TEST
+
+START_TEST(test_vectors_tls)
+{
+    vectors_run(true);
+}
+END_TEST
+
+/* Reviews of many sizes, whole and in pieces, one after the other on one connection. */
+static void reviews_run(bool tls)
+{
+    static const size_t sizes[] = {1, 7000, 16384, 40000, 250000, 2};
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    fixture_open(&fixture, tls);
+    client_open(&client, &fixture);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        send_review(&client, "/allow?timeout=5s", sizes[i]);
+        http_client_read(&client, &reply, false);
+        ck_assert_msg(reply.status == 200, "%zu: %d %s", sizes[i], reply.status, reply.body);
+        ck_assert_str_eq(http_reply_header(&reply, "Content-Type"), "application/json");
+        ck_assert_ptr_null(http_reply_header(&reply, "Connection"));
+        ck_assert_ptr_nonnull(strstr(reply.body, ALLOWED));
+    }
+    char *review = review_of(10);
+    send_head(&client, "/allow", strlen(review));
+    for (size_t i = 0; i < strlen(review); i++)
+        ck_assert(http_client_send(&client, review + i, 1));
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    cleat_mem_free(review);
+    send_review(&client, "/allow", 1); /* two before the first answer is read */
+    send_review(&client, "/allow", 2);
+    for (int i = 0; i < 2; i++) {
+        http_client_read(&client, &reply, false);
+        ck_assert_int_eq(reply.status, 200);
+    }
+    http_client_close(&client);
+    fixture_close(&fixture);
+}
+
+START_TEST(test_reviews_plain)
+{
+    reviews_run(false);
+}
+END_TEST
+
+START_TEST(test_reviews_tls)
+{
+    reviews_run(true);
+}
+END_TEST
+
+START_TEST(test_expect_continue)
+{
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    char head[512];
+    char *review = review_of(10);
+    fixture_open(&fixture, true);
+    client_open(&client, &fixture);
+    snprintf(head, sizeof(head),
+             "POST /allow HTTP/1.1\r\n" HOST JSON
+             "Expect: 100-continue\r\nContent-Length: %zu\r\n\r\n",
+             strlen(review));
+    ck_assert(http_client_text(&client, head));
+    http_client_read(&client, &reply, true);
+    ck_assert_int_eq(reply.status, 100);
+    ck_assert(http_client_text(&client, review));
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    /* What is refused is refused at once instead. */
+    ck_assert(http_client_text(&client, "POST /none HTTP/1.1\r\n" HOST JSON
+                                        "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"));
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 404);
+    http_client_close(&client);
+    cleat_mem_free(review);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* A refused client that goes on sending reads its answer nevertheless. */
+START_TEST(test_lingers)
+{
+    struct fixture fixture;
+    char *body = review_of(60000);
+    fixture_open(&fixture, false);
+    for (int i = 0; i < 20; i++) {
+        struct http_client client;
+        struct http_reply reply;
+        client_open(&client, &fixture);
+        send_head(&client, "/none", strlen(body));
+        ck_assert(http_client_text(&client, body));
+        http_client_read(&client, &reply, false);
+        ck_assert_int_eq(reply.status, 404);
+        http_client_close(&client);
+    }
+    cleat_mem_free(body);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* A client that neither sends nor goes away is cut off soon. */
+START_TEST(test_lingers_not_for_ever)
+{
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    const struct cleat_clock *clock = cleat_clock_system();
+    fixture_open(&fixture, false);
+    client_open(&client, &fixture);
+    send_head(&client, "/none", 1000);
+    int64_t start_ms = cleat_clock_mono_ms(clock);
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 404);
+    ck_assert(http_client_ended(&client)); /* our half is closed at once */
+    ck_assert_int_lt(cleat_clock_mono_ms(clock) - start_ms, 5000);
+    /* Then the rest: what is sent now isn't taken for long. */
+    CLEAT_WAIT_FOR(!http_client_text(&client, "x"), LIMIT_MS);
+    http_client_close(&client);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_statuses_of_handlers)
+{
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    fixture_open(&fixture, true);
+    client_open(&client, &fixture);
+    send_review(&client, "/stale", 1);
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 503);
+    ck_assert_str_eq(http_reply_header(&reply, "Retry-After"), "1");
+    ck_assert_str_eq(http_reply_header(&reply, "Connection"), "close");
+    ck_assert(http_client_ended(&client));
+    http_client_close(&client);
+    client_open(&client, &fixture);
+    send_review(&client, "/fault", 1);
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 500);
+    ck_assert_ptr_null(strstr(reply.body, "allowed"));
+    http_client_close(&client);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_bytes_in_flight)
+{
+    enum { LARGE = 10 };
+    static struct http_client large[LARGE];
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    fixture_open(&fixture, true);
+    struct cleat_budget *budget = cleat_webhooks_budget(fixture.webhooks);
+    /* 3 MiB are for large bodies: ten of 290 KiB fit, another one doesn't. */
+    for (int i = 0; i < LARGE; i++) {
+        client_open(&large[i], &fixture);
+        send_head(&large[i], "/allow", 290 * CLEAT_KIB);
+    }
+    CLEAT_WAIT_FOR(cleat_budget_used(budget) == 2900 * CLEAT_KIB, LIMIT_MS);
+    client_open(&client, &fixture);
+    send_head(&client, "/allow", 290 * CLEAT_KIB);
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 503);
+    ck_assert_str_eq(http_reply_header(&reply, "Retry-After"), "1");
+    http_client_close(&client);
+    client_open(&client, &fixture); /* small ones have a share of their own */
+    send_review(&client, "/allow", 1000);
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    for (int i = 0; i < 5; i++) /* a client that goes gives its share back */
+        http_client_close(&large[i]);
+    CLEAT_WAIT_FOR(cleat_budget_used(budget) == 1450 * CLEAT_KIB, LIMIT_MS);
+    send_review(&client, "/allow", 280 * CLEAT_KIB);
+    http_client_read(&client, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    http_client_close(&client);
+    for (int i = 5; i < LARGE; i++)
+        http_client_close(&large[i]);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_own_budget)
+{
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    struct cleat_server *server = NULL;
+    fixture_open(&fixture, false);
+    const struct cleat_server_options options = {.name = "small",
+                                                 .bind = "127.0.0.1:0",
+                                                 .webhooks = fixture.webhooks,
+                                                 .body_bytes_max = 4096,
+                                                 .bytes_in_flight_max = 2048};
+    ck_assert_int_eq(cleat_server_new(&options, &server, NULL), 0);
+    ck_assert_int_eq(cleat_server_start(server, NULL), 0);
+    static const struct {
+        size_t filler;
+        int status;
+    } sizes[] = {{10, 200}, {3000, 503}, {5000, 413}};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(http_client_open(&client, cleat_server_port(server), false));
+        send_review(&client, "/allow", sizes[i].filler);
+        http_client_read(&client, &reply, false);
+        ck_assert_int_eq(reply.status, sizes[i].status);
+        http_client_close(&client);
+    }
+    cleat_server_stop(server);
+    ck_assert_int_eq(cleat_server_join(server, LIMIT_MS), 0);
+    (void)cleat_server_free(server);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_waiting_handlers_stall_nobody)
+{
+    enum { WAITERS = 16 };
+    static struct http_client waiters[WAITERS];
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    fixture_open(&fixture, true);
+    for (int i = 0; i < WAITERS; i++) {
+        client_open(&waiters[i], &fixture);
+        send_review(&waiters[i], "/wait", 1);
+    }
+    CLEAT_WAIT_FOR(atomic_load(&fixture.waiting) == WAITERS, LIMIT_MS);
+    client_open(&client, &fixture);
+    for (int i = 0; i < 10; i++) {
+        send_review(&client, "/allow", 1);
+        http_client_read(&client, &reply, false);
+        ck_assert_int_eq(reply.status, 200);
+    }
+    ck_assert_uint_eq(atomic_load(&fixture.waiting), WAITERS);
+    gate_open(&fixture);
+    for (int i = 0; i < WAITERS; i++) {
+        http_client_read(&waiters[i], &reply, false);
+        ck_assert_int_eq(reply.status, 200);
+        http_client_close(&waiters[i]);
+    }
+    http_client_close(&client);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_swap_on_live_connections)
+{
+    struct fixture fixture;
+    struct http_client old, new;
+    struct http_reply reply;
+    char name[64];
+    fixture_open(&fixture, true);
+    client_open(&old, &fixture);
+    http_client_name(&old, name, sizeof(name));
+    ck_assert_str_eq(name, "first");
+    send_review(&old, "/allow", 1);
+    http_client_read(&old, &reply, false);
+    bundle_set(fixture.server, "second");
+    /* The old one is forgotten, for its handshake is over, and its connection lives on. */
+    CLEAT_WAIT_FOR(cleat_tls_identities() == 1, LIMIT_MS);
+    client_open(&new, &fixture);
+    http_client_name(&new, name, sizeof(name));
+    ck_assert_str_eq(name, "second");
+    send_review(&old, "/allow", 1);
+    http_client_read(&old, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    send_review(&new, "/allow", 1);
+    http_client_read(&new, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    http_client_close(&old);
+    http_client_close(&new);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_no_certificate_yet)
+{
+    struct fixture fixture;
+    struct http_client client;
+    struct cleat_server *server = NULL;
+    fixture_open(&fixture, false);
+    const struct cleat_server_options options = {
+        .name = "late", .bind = "127.0.0.1:0", .tls = true, .webhooks = fixture.webhooks};
+    ck_assert_int_eq(cleat_server_new(&options, &server, NULL), 0);
+    ck_assert_int_eq(cleat_server_start(server, NULL), 0);
+    ck_assert(!http_client_open(&client, cleat_server_port(server), true));
+    http_client_close(&client);
+    bundle_set(server, "late");
+    ck_assert(http_client_open(&client, cleat_server_port(server), true));
+    http_client_close(&client);
+    cleat_server_stop(server);
+    ck_assert_int_eq(cleat_server_join(server, LIMIT_MS), 0);
+    (void)cleat_server_free(server);
+    fixture_close(&fixture);
+}
+END_TEST
+
+static void *stopper_main(void *arg)
+{
+    ck_assert_int_eq(cleat_server_join(arg, LIMIT_MS), 0);
+    return NULL;
+}
+
+START_TEST(test_quiesce)
+{
+    struct fixture fixture;
+    struct http_client busy, idle, late;
+    struct http_reply reply;
+    pthread_t stopper;
+    fixture_open(&fixture, true);
+    client_open(&idle, &fixture);
+    send_review(&idle, "/allow", 1);
+    http_client_read(&idle, &reply, false);
+    client_open(&busy, &fixture);
+    send_review(&busy, "/wait", 1);
+    CLEAT_WAIT_FOR(atomic_load(&fixture.waiting) == 1, LIMIT_MS);
+    cleat_server_stop(fixture.server);
+    cleat_server_stop(fixture.server);
+    ck_assert(!http_client_open(&late, cleat_server_port(fixture.server), false));
+    http_client_close(&late);
+    send_review(&idle, "/allow", 1); /* an open connection is served once more */
+    http_client_read(&idle, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(http_reply_header(&reply, "Connection"), "close");
+    ck_assert_int_eq(pthread_create(&stopper, NULL, stopper_main, fixture.server), 0);
+    gate_open(&fixture);
+    http_client_read(&busy, &reply, false);
+    ck_assert_int_eq(reply.status, 200); /* in flight: answered */
+    ck_assert_str_eq(http_reply_header(&reply, "Connection"), "close");
+    pthread_join(stopper, NULL);
+    http_client_close(&busy);
+    http_client_close(&idle);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_join_without_end)
+{
+    struct fixture fixture;
+    struct http_client busy;
+    struct http_reply reply;
+    fixture_open(&fixture, false);
+    client_open(&busy, &fixture);
+    send_review(&busy, "/wait", 1);
+    CLEAT_WAIT_FOR(atomic_load(&fixture.waiting) == 1, LIMIT_MS);
+    cleat_server_stop(fixture.server);
+    ck_assert_int_eq(cleat_server_join(fixture.server, 20), -ETIMEDOUT);
+    ck_assert_int_eq(cleat_server_join(fixture.server, 0), -ETIMEDOUT);
+    gate_open(&fixture);
+    http_client_read(&busy, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    http_client_close(&busy);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* A client that never ends its request doesn't hold up the end for longer than it may take. */
+START_TEST(test_join_cuts_slow_clients)
+{
+    struct fixture fixture;
+    struct http_client slow, idle;
+    fixture_open(&fixture, true);
+    client_open(&idle, &fixture);
+    client_open(&slow, &fixture);
+    send_head(&slow, "/allow", 1000);
+    CLEAT_WAIT_FOR(cleat_budget_used(cleat_webhooks_budget(fixture.webhooks)) == 1000, LIMIT_MS);
+    cleat_server_stop(fixture.server);
+    ck_assert_int_eq(cleat_server_join(fixture.server, 50), 0);
+    ck_assert(!http_client_fill(&slow));
+    ck_assert(!http_client_fill(&idle));
+    http_client_close(&slow);
+    http_client_close(&idle);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_health_and_metrics)
+{
+    static const struct {
+        const char *target;
+        int status;
+        const char *body;
+    } targets[] = {
+        {"/readyz/good", 200, "ok"},
+        {"/readyz", 500, "[-]bad failed: reason withheld\n[+]good ok\nreadyz check failed\n"},
+        {"/readyz?exclude=bad", 200, "ok"},
+        {"/livez?verbose&exclude=bad", 200,
+         "[+]bad excluded: ok\n[+]good ok\nlivez check passed\n"},
+        {"/healthz/none", 404, NULL},
+        {"/readyz/", 404, NULL},
+        {"/metrics", 200, NULL},
+    };
+    struct fixture fixture;
+    struct http_reply reply;
+    char bytes[256];
+    fixture_open(&fixture, false);
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        snprintf(bytes, sizeof(bytes), "GET %s HTTP/1.1\r\n" HOST "\r\n", targets[i].target);
+        ask(&fixture, bytes, &reply);
+        ck_assert_msg(reply.status == targets[i].status, "%s: %d", bytes, reply.status);
+        if (targets[i].body)
+            ck_assert_str_eq(reply.body, targets[i].body);
+        snprintf(bytes, sizeof(bytes), "HEAD %s HTTP/1.1\r\n" HOST "\r\n", targets[i].target);
+        ask(&fixture, bytes, &reply);
+        ck_assert_int_eq(reply.status, targets[i].status);
+    }
+    ask(&fixture, "GET /metrics HTTP/1.1\r\n" HOST "\r\n", &reply);
+    ck_assert_str_eq(http_reply_header(&reply, "Content-Type"),
+                     "text/plain; version=0.0.4; charset=utf-8");
+    ck_assert_ptr_nonnull(strstr(reply.body, "controller_runtime_webhook_requests_total{"));
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_port_in_use)
+{
+    struct fixture fixture;
+    struct cleat_server *server = NULL;
+    struct cleat_err err = CLEAT_ERR_INIT;
+    char bind[64];
+    fixture_open(&fixture, false);
+    snprintf(bind, sizeof(bind), "127.0.0.1:%u", cleat_server_port(fixture.server));
+    const struct cleat_server_options options = {.name = "second", .bind = bind};
+    ck_assert_int_eq(cleat_server_new(&options, &server, &err), -EADDRINUSE);
+    ck_assert_ptr_null(server);
+    ck_assert_ptr_nonnull(strstr(err.text, "second server: "));
+    ck_assert_ptr_nonnull(strstr(err.text, bind));
+    ck_assert_ptr_null(strchr(err.text, '\n'));
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_life)
+{
+    struct fixture fixture;
+    struct cleat_server *server = NULL;
+    const struct cleat_server_options options = {.name = "never", .bind = "127.0.0.1:0"};
+    ck_assert_ptr_null(cleat_server_free(NULL));
+    ck_assert_int_eq(cleat_server_new(&options, &server, NULL), 0);
+    cleat_server_stop(server); /* nothing serves */
+    ck_assert_int_eq(cleat_server_join(server, 0), 0);
+    server = cleat_server_free(server);
+    fixture_open(&fixture, false);
+    ck_assert_int_eq(cleat_server_start(fixture.server, NULL), -EALREADY);
+    struct cleat_runnable runnable = cleat_server_runnable(fixture.server, CLEAT_GROUP_WEBHOOKS);
+    ck_assert_str_eq(runnable.name, "test");
+    ck_assert_int_eq(runnable.group, CLEAT_GROUP_WEBHOOKS);
+    ck_assert_int_eq(runnable.start(runnable.arg, NULL), -EALREADY);
+    runnable.stop(runnable.arg);
+    ck_assert_int_eq(runnable.join(runnable.arg, LIMIT_MS), 0);
+    ck_assert_int_eq(runnable.join(runnable.arg, LIMIT_MS), 0);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* A thread of that name is there. */
+static bool thread_named(const char *name)
+{
+    bool found = false;
+    DIR *tasks = opendir("/proc/self/task");
+    ck_assert_ptr_nonnull(tasks);
+    for (struct dirent *task; !found && (task = readdir(tasks));) {
+        char path[512], text[64] = "";
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+        FILE *file = fopen(path, "re");
+        if (!file)
+            continue;
+        found = fgets(text, sizeof(text), file) && strncmp(text, name, strlen(name)) == 0;
+        fclose(file);
+    }
+    closedir(tasks);
+    return found;
+}
+
+START_TEST(test_threads_have_names)
+{
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    fixture_open(&fixture, false);
+    client_open(&client, &fixture);
+    send_review(&client, "/allow", 1);
+    http_client_read(&client, &reply, false);
+    ck_assert(thread_named("http/test\n"));
+    http_client_close(&client);
+    fixture_close(&fixture);
+}
+END_TEST
+
+CLEAT_SUITE_MAIN("server", test_vectors_plain, test_vectors_tls, test_reviews_plain,
+                 test_reviews_tls, test_expect_continue, test_lingers, test_lingers_not_for_ever,
+                 test_statuses_of_handlers, test_bytes_in_flight, test_own_budget,
+                 test_waiting_handlers_stall_nobody, test_swap_on_live_connections,
+                 test_no_certificate_yet, test_quiesce, test_join_without_end,
+                 test_join_cuts_slow_clients, test_health_and_metrics, test_port_in_use, test_life,
+                 test_threads_have_names)
