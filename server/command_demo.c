@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/limits.h"
+#include "client/file.h"
 #include "server/command.h"
 #include "server/story.h"
+
+#define DEMO_LOG_LINES 20
 
 struct demo_options {
     bool exit;
@@ -98,6 +102,19 @@ static void demo_stay(const struct cleat_demo *demo)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* The end of the server's log, for whoever has to find out why the story failed. */
+static void demo_show_log(const struct cleat_demo *demo)
+{
+    struct cleat_buffer text = CLEAT_BUFFER_INIT(16 * CLEAT_MIB);
+    if (cleat_file_read(demo->server_log, false, &text, NULL) == 0 && text.length > 0) {
+        const char *line = text.data + text.length;
+        for (int lines = 0; line > text.data && (lines += line[-1] == '\n') <= DEMO_LOG_LINES;)
+            line--;
+        fprintf(stderr, "the end of the server's log:\n%s", line);
+    }
+    cleat_buffer_fini(&text);
+}
+
 static int demo_run(void *arg, uint64_t given)
 {
     struct demo_options *options = arg;
@@ -111,8 +128,10 @@ static int demo_run(void *arg, uint64_t given)
         r = demo_story(&demo, options, &err);
     if (r == 0 && !options->exit && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO))
         demo_stay(&demo);
-    if (r < 0)
+    if (r < 0) {
         cleat_command_fail(&cleat_command_demo, CLEAT_EXIT_FAILURE, &err);
+        demo_show_log(&demo);
+    }
     cleat_demo_fini(&demo);
     return r < 0 ? CLEAT_EXIT_FAILURE : 0;
 }
