@@ -2,6 +2,7 @@
 #include "apiserver/change.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -25,6 +26,48 @@ static int change_options(struct cleat_api_change *change, struct cleat_api_fail
     return 0;
 }
 
+/* The old object whole, by a draft over what the record keeps: nothing is copied. */
+static int change_draft_old(struct cleat_api_change *change, struct cleat_err *err)
+{
+    char version[24];
+    struct cleat_value value;
+    const struct cleat_api_request *request = change->request;
+    struct cleat_document *document = change->old->document;
+    snprintf(version, sizeof(version), "%" PRIu64, change->old->version);
+    int result = cleat_draft_new(cleat_document_root(document), &change->old_draft, err);
+    if (result == 0)
+        result = cleat_draft_set_text(change->old_draft, "metadata.resourceVersion", version, err);
+    if (result == 0)
+        result = cleat_draft_set_text(change->old_draft, "apiVersion", request->api_version, err);
+    if (result == 0)
+        result = cleat_draft_set_text(change->old_draft, "kind", request->resource->kind, err);
+    if (result == 0)
+        result = cleat_draft_freeze(change->old_draft, &value, err);
+    if (result == 0)
+        change->operation.old = value;
+    return result;
+}
+
+static int change_open_old(struct cleat_api_change *change, struct cleat_api_failure *failure)
+{
+    struct cleat_err err = CLEAT_ERR_INIT;
+    const struct cleat_api_request *request = change->request;
+    struct cleat_api_record *view = NULL;
+    int result = 0;
+    if (change->old->document && !request->resource->alias) {
+        result = change_draft_old(change, &err);
+    } else {
+        result = cleat_api_alias_view(request->resource, change->old, &view, &err);
+        if (result == 0)
+            result = cleat_api_record_whole(view, request->api_version, request->resource->kind,
+                                            &change->old_whole, &err);
+        if (result == 0)
+            change->operation.old = cleat_document_root(change->old_whole);
+        (void)cleat_api_record_unref(view);
+    }
+    return result == 0 ? 0 : cleat_api_fail_err(failure, 500, &err);
+}
+
 int cleat_api_change_init(struct cleat_api_change *change, struct cleat_api_request *request,
                           const char *operation, struct cleat_api_record *old,
                           struct cleat_api_failure *failure)
@@ -40,23 +83,15 @@ int cleat_api_change_init(struct cleat_api_change *change, struct cleat_api_requ
         .subresource = request->subresource,
         .dry_run = request->write.dry_run,
     };
-    if (old) {
-        struct cleat_err err = CLEAT_ERR_INIT;
-        struct cleat_api_record *view = NULL;
-        int result = cleat_api_alias_view(request->resource, old, &view, &err);
-        if (result == 0)
-            result = cleat_api_record_whole(view, request->api_version, request->resource->kind,
-                                            &change->old_whole, &err);
-        (void)cleat_api_record_unref(view);
-        if (result != 0)
-            return cleat_api_fail_err(failure, 500, &err);
-        change->operation.old = cleat_document_root(change->old_whole);
-    }
+    int result = old ? change_open_old(change, failure) : 0;
+    if (result != 0)
+        return result;
     return change_options(change, failure);
 }
 
 void cleat_api_change_fini(struct cleat_api_change *change)
 {
+    change->old_draft = cleat_draft_free(change->old_draft);
     change->old = cleat_api_record_unref(change->old);
     change->old_whole = cleat_document_unref(change->old_whole);
     change->object = cleat_document_unref(change->object);
@@ -70,7 +105,7 @@ struct cleat_value cleat_api_change_object(const struct cleat_api_change *change
 
 struct cleat_value cleat_api_change_old(const struct cleat_api_change *change)
 {
-    return change->old_whole ? cleat_document_root(change->old_whole) : CLEAT_VALUE_NONE;
+    return change->operation.old;
 }
 
 void cleat_api_change_take(struct cleat_api_change *change, struct cleat_document *object)
@@ -230,12 +265,10 @@ static int change_record(const struct cleat_api_change *change, struct cleat_api
 {
     struct cleat_err err = CLEAT_ERR_INIT;
     const struct cleat_api_alias *alias = change->request->resource->alias;
-    struct cleat_value root = cleat_api_change_object(change);
     struct cleat_document *encoded = NULL;
-    int result = alias ? alias->encode(root, &encoded, &err) : 0;
+    int result = alias ? alias->encode(cleat_api_change_object(change), &encoded, &err) : 0;
     if (result == 0)
-        result =
-            cleat_api_record_new(encoded ? cleat_document_root(encoded) : root, true, ret, &err);
+        result = cleat_api_record_of(encoded ? encoded : change->object, ret, &err);
     (void)cleat_document_unref(encoded);
     return result == 0 ? 0 : cleat_api_fail_err(failure, result == -ENOMEM ? 500 : 400, &err);
 }

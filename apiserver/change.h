@@ -12,8 +12,10 @@
 struct cleat_api_change {
     struct cleat_api_request *request;
     struct cleat_api_operation operation;
-    struct cleat_api_record *old;     /* reference; NULL on create */
-    struct cleat_document *old_whole; /* the same, whole, in the request's version */
+    struct cleat_api_record *old; /* reference; NULL on create */
+    struct cleat_draft
+        *old_draft; /* the same, whole, in the request's version: over the record's document */
+    struct cleat_document *old_whole; /* or parsed */
     struct cleat_document *object;    /* as it stands */
     struct cleat_document *options;
 };

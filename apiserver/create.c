@@ -149,7 +149,7 @@ static int create_prepare(struct cleat_api_change *change, struct cleat_api_fail
         change->operation.object_name = create_name(change, &scratch);
         result = cleat_api_change_mutate(change, failure);
     }
-    if (result == 0)
+    if (result == 0 && change->operation.mutated)
         result = cleat_api_change_edit(change, cleat_api_meta_clean, failure);
     return result;
 }

@@ -169,6 +169,18 @@ int cleat_api_record_new(struct cleat_value root, bool keep_document, struct cle
     return 0;
 }
 
+int cleat_api_record_of(struct cleat_document *document, struct cleat_api_record **ret,
+                        struct cleat_err *err)
+{
+    struct cleat_api_record *record = NULL;
+    int result = cleat_api_record_new(cleat_document_root(document), false, &record, err);
+    if (result != 0)
+        return result;
+    record->document = cleat_document_ref(document);
+    *ret = record;
+    return 0;
+}
+
 /* The tail of @record with other digits. */
 static char *record_tail_at(const struct cleat_api_record *record, const char *digits,
                             size_t length)

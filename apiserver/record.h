@@ -42,6 +42,9 @@ struct cleat_api_record {
  */
 int cleat_api_record_new(struct cleat_value root, bool keep_document, struct cleat_api_record **ret,
                          struct cleat_err *err) CLEAT_MUST_CHECK;
+/** A record of @document's root that keeps (a reference of) the document itself. @ret is new. */
+int cleat_api_record_of(struct cleat_document *document, struct cleat_api_record **ret,
+                        struct cleat_err *err) CLEAT_MUST_CHECK;
 /** A copy of @record with another resourceVersion; shares the document. @ret is new. */
 int cleat_api_record_at(const struct cleat_api_record *record, uint64_t version,
                         struct cleat_api_record **ret) CLEAT_MUST_CHECK;

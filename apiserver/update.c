@@ -49,7 +49,7 @@ static int update_target(struct cleat_api_change *change, struct cleat_document 
 {
     if (update_sub(change, "scale"))
         return cleat_api_scale_of(change->request, change->old, ret, failure);
-    *ret = cleat_document_ref(change->old_whole);
+    *ret = NULL; /* the old object itself */
     return 0;
 }
 
@@ -67,9 +67,9 @@ static int update_make(struct cleat_api_change *change, const struct update_plan
     if (result != 0)
         return result;
     struct cleat_value patch = cleat_document_root(plan->body);
-    result = plan->type == UPDATE_PATCH_JSON
-                 ? cleat_patch_apply(cleat_document_root(target), patch, &made, &err)
-                 : cleat_patch_merge(cleat_document_root(target), patch, &made, &err);
+    struct cleat_value from = target ? cleat_document_root(target) : cleat_api_change_old(change);
+    result = plan->type == UPDATE_PATCH_JSON ? cleat_patch_apply(from, patch, &made, &err)
+                                             : cleat_patch_merge(from, patch, &made, &err);
     (void)cleat_document_unref(target);
     if (result != 0)
         return update_patch_failed(result, &err, failure);
@@ -200,14 +200,16 @@ static int update_check_finalizers(const struct cleat_api_change *change,
 
 static int update_admit(struct cleat_api_change *change, struct cleat_api_failure *failure)
 {
+    bool part = update_sub(change, "status") || update_sub(change, "finalize");
     int result = update_part(change, failure);
-    if (result == 0)
+    /* What is the old object but for one part has the old metadata. */
+    if (result == 0 && !part)
         result = cleat_api_change_edit(change, cleat_api_meta_carry, failure);
     if (result == 0)
         result = cleat_api_change_prepare(change, failure);
     if (result == 0)
         result = cleat_api_change_mutate(change, failure);
-    if (result == 0)
+    if (result == 0 && change->operation.mutated)
         result = cleat_api_change_edit(change, cleat_api_meta_carry, failure);
     if (result == 0)
         result = update_check_finalizers(change, failure);
