@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -94,6 +96,21 @@ static struct gnutls_session_int *call_session(const struct http_call *call)
     return info ? info->tls_session : NULL;
 }
 
+static int call_socket(const struct http_call *call)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+/* No part of a handshake waits for an acknowledgement; later libmicrohttpd sees to that itself. */
+static void call_nodelay(const struct http_call *call)
+{
+    const int on = 1;
+    (void)setsockopt(call_socket(call), IPPROTO_TCP, TCP_NODELAY, &on,
+                     sizeof(on)); /* only a help */
+}
+
 static void call_open(struct cleat_http *http, struct MHD_Connection *connection, void **context)
 {
     struct http_call *call = cleat_mem_zalloc(1, sizeof(*call));
@@ -106,6 +123,7 @@ static void call_open(struct cleat_http *http, struct MHD_Connection *connection
     cleat_buffer_init(&call->body, SIZE_MAX / 2);
     cleat_buffer_init(&call->text, HTTP_ANSWER_BYTES_MAX);
     cleat_tls_peer_init(&call->peer, http->options.tls, call_session(call));
+    call_nodelay(call);
 }
 
 static void http_on_connection(void *arg, struct MHD_Connection *connection, void **context,
@@ -186,20 +204,17 @@ static void call_linger(struct http_call *call)
     size_t drained = 0;
     const struct cleat_clock *clock = call->http->options.clock;
     int64_t until_ms = cleat_clock_mono_ms(clock) + HTTP_LINGER_MS;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int fd = call_socket(call);
     struct gnutls_session_int *session = call_session(call);
-    if (!info)
-        return;
     if (session)
         (void)gnutls_bye(session, GNUTLS_SHUT_WR); /* the client may be gone */
-    (void)shutdown(info->connect_fd, SHUT_WR);     /* the same */
+    (void)shutdown(fd, SHUT_WR);                   /* the same */
     while (drained < HTTP_LINGER_BYTES) {
-        struct pollfd wait = {.fd = info->connect_fd, .events = POLLIN};
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
         int64_t left_ms = until_ms - cleat_clock_mono_ms(clock);
         if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) <= 0)
             return;
-        ssize_t got = recv(info->connect_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        ssize_t got = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (got <= 0)
             return;
         drained += (size_t)got;
@@ -436,8 +451,11 @@ void cleat_http_quiesce(struct cleat_http *http)
 {
     atomic_store(&http->stopping, true);
     int fd = MHD_quiesce_daemon(http->daemon);
-    if (fd >= 0)
-        (void)close(fd); /* nothing was written to it */
+    if (fd < 0)
+        return;
+    /* Closing alone would leave it listening while libmicrohttpd's thread still polls it. */
+    (void)shutdown(fd, SHUT_RDWR);
+    (void)close(fd); /* nothing was written to it */
 }
 
 /* Waits until @counter is 0; true where it is. */

@@ -14,7 +14,7 @@
 
 /* Frozen but for its count. */
 struct cleat_tls_identity {
-    _Atomic(unsigned) count; /* release on the way down, acquire before freeing */
+    _Atomic(unsigned) count; /* going down: acquire and release, so that the last sees all uses */
     gnutls_pcert_st chain[TLS_CHAIN_MAX];
     unsigned chain_length;
     gnutls_privkey_t key;
@@ -29,9 +29,8 @@ static gnutls_datum_t datum_of(struct cleat_str text)
 
 static struct cleat_tls_identity *identity_unref(struct cleat_tls_identity *identity)
 {
-    if (!identity || atomic_fetch_sub_explicit(&identity->count, 1, memory_order_release) > 1)
+    if (!identity || atomic_fetch_sub_explicit(&identity->count, 1, memory_order_acq_rel) > 1)
         return NULL;
-    atomic_thread_fence(memory_order_acquire);
     for (unsigned i = 0; i < identity->chain_length; i++)
         gnutls_pcert_deinit(&identity->chain[i]);
     gnutls_privkey_deinit(identity->key);

@@ -11,6 +11,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,8 @@ static inline bool http_client_open(struct http_client *client, uint16_t port, b
     ck_assert_int_ge(client->fd, 0);
     ck_assert_int_eq(setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
     ck_assert_int_eq(setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
+    const int on = 1; /* what is sent in pieces isn't to wait for acknowledgements */
+    ck_assert_int_eq(setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
     if (connect(client->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
         return false;
     if (!tls)
