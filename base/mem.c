@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,13 @@ char *cleat_mem_format(const char *format, ...)
     char *text = mem_format(format, args);
     va_end(args);
     return text;
+}
+
+void cleat_mem_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0); /* whether anything was free doesn't matter */
+#endif
 }
 
 void cleat_mem_wipe(void *memory, size_t size)

@@ -28,6 +28,9 @@ char *cleat_mem_strdup(const char *text) CLEAT_MUST_CHECK;
 char *cleat_mem_strndup(const char *text, size_t length) CLEAT_MUST_CHECK;
 /** A formatted, NUL-terminated new text, or NULL. */
 char *cleat_mem_format(const char *format, ...) CLEAT_PRINTF(1, 2) CLEAT_MUST_CHECK;
+/** Gives the system back what is free inside the allocator, as after a load that grew many tables.
+ * Takes milliseconds; any thread. */
+void cleat_mem_trim(void);
 /** Overwrites secrets in a way that no compiler drops. */
 void cleat_mem_wipe(void *memory, size_t size);
 
