@@ -67,6 +67,7 @@ struct cleat_cache {
     /* The ingest thread's. */
     struct cleat_feed **turns; /* the feeds of this turn */
     size_t turn_capacity;
+    size_t trimmed_bytes; /* of the pool when memory was given back last */
 };
 
 /** The ingest thread's function. */

@@ -12,6 +12,7 @@
 #include "controller/feed.h"
 
 #define FEED_MEMORY_MS 1000
+#define FEED_TRIM_BYTES ((size_t)8 << 20)
 
 /* What the reflector shows. */
 
@@ -150,6 +151,16 @@ static void feed_tell_synced(struct cleat_feed *feed)
                 cleat_log_text("namespace", feed->namespace_));
 }
 
+/* After a load that grew tables much, the holes that they left go back to the system. */
+static void feed_trim(struct cleat_cache *cache)
+{
+    size_t bytes = cleat_heap_bytes(cache->lender->heap);
+    if (bytes < cache->trimmed_bytes + FEED_TRIM_BYTES)
+        return;
+    cache->trimmed_bytes = bytes;
+    cleat_mem_trim();
+}
+
 static int feed_on_loaded(void *arg, struct cleat_str version)
 {
     struct cleat_feed *feed = arg;
@@ -160,6 +171,7 @@ static int feed_on_loaded(void *arg, struct cleat_str version)
     feed->relisting = false;
     cleat__ring_release(feed->store->ring, &feed->stage);
     cleat__bits_fini(&feed->seen);
+    feed_trim(feed->cache);
     if (first) {
         feed_tell_synced(feed);
         cleat__cache_take_over(feed->cache, feed);
