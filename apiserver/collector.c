@@ -65,18 +65,11 @@ static bool record_has_finalizer(const struct cleat_api_record *record, const ch
 static enum collector_owner owner_state(const struct collector_item *item,
                                         const struct cleat_owner *owner)
 {
+    struct cleat_str namespace_ = item->record->namespace_;
     struct cleat_api_resource *resource = owner_resource(item->server, owner);
-    if (!resource)
-        return OWNER_SOLID;
-    enum collector_owner state = OWNER_GONE;
-    struct cleat_api_record *record =
-        cleat_api_registry_get(&item->server->registry, resource,
-                               owner_namespace(resource, item->record->namespace_), owner->name);
-    if (record && cleat_str_is(owner->uid, record->uid))
-        state = record->deleting && record_has_finalizer(record, "foregroundDeletion")
-                    ? OWNER_WAITING
-                    : OWNER_SOLID;
-    (void)cleat_api_record_unref(record);
+    enum collector_owner state = OWNER_SOLID;
+    if (resource && (namespace_.length || !(resource->flags & CLEAT_API_NAMESPACED)))
+        state = owner_look(item, resource, owner_namespace(resource, namespace_), owner);
     (void)cleat_api_resource_unref(resource);
     return state;
 }

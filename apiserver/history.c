@@ -26,7 +26,8 @@ const struct cleat_api_event *cleat_api_history_at(const struct cleat_api_histor
 
 static size_t event_old_bytes(const struct cleat_api_event *event)
 {
-    return event->old ? event->old->tail_length : 0;
+    const struct cleat_api_record *old = event->old;
+    return old ? old->tail_length + (old->document ? cleat_document_bytes(old->document) : 0) : 0;
 }
 
 static void history_drop_first(struct cleat_api_history *history)

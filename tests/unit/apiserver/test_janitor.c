@@ -87,6 +87,30 @@ START_TEST(test_absent_owner)
 }
 END_TEST
 
+START_TEST(test_owners_that_nobody_can_find)
+{
+    static const char *const bodies[] = {
+        /* A namespaced owner of an object without a namespace. */
+        "{\"metadata\":{\"name\":\"a\",\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":"
+        "\"ConfigMap\",\"name\":\"x\",\"uid\":\"u\"}]}}",
+        /* One of a kind that isn't served. */
+        "{\"metadata\":{\"name\":\"b\",\"ownerReferences\":[{\"apiVersion\":\"example.com/v1\","
+        "\"kind\":\"Thing\",\"name\":\"x\",\"uid\":\"u\"}]}}",
+    };
+    struct api api;
+    char uid[64];
+    start(&api);
+    for (size_t i = 0; i < 2; i++)
+        api_expect(&api, "POST", "/api/v1/nodes", bodies[i], 201);
+    /* The queue is in order: once this one is gone, those were looked at. */
+    owned(&api, "later", "absent", "00000000-0000-0000-0000-000000000000", false, uid);
+    CLEAT_WAIT_FOR(settled_code(&api, API_CONFIGMAPS "/later") == 404, 5000);
+    ck_assert_int_eq(code_of(&api, "/api/v1/nodes/a"), 200);
+    ck_assert_int_eq(code_of(&api, "/api/v1/nodes/b"), 200);
+    api_fini(&api);
+}
+END_TEST
+
 START_TEST(test_one_owner_left)
 {
     struct api api;
@@ -214,5 +238,6 @@ START_TEST(test_root_ca)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("janitor", test_background, test_absent_owner, test_one_owner_left,
-                 test_foreground, test_orphans, test_namespace_goes, test_root_ca)
+CLEAT_SUITE_MAIN("janitor", test_background, test_absent_owner, test_owners_that_nobody_can_find,
+                 test_one_owner_left, test_foreground, test_orphans, test_namespace_goes,
+                 test_root_ca)
