@@ -60,8 +60,25 @@ static bool record_has_finalizer(const struct cleat_api_record *record, const ch
     return has;
 }
 
-/* An owner of a kind that isn't served (any more) is taken for present: its return would come too
- * late. */
+static enum collector_owner owner_look(const struct collector_item *item,
+                                       const struct cleat_api_resource *resource,
+                                       struct cleat_str namespace_, const struct cleat_owner *owner)
+{
+    enum collector_owner state = OWNER_GONE;
+    struct cleat_api_record *record =
+        cleat_api_registry_get(&item->server->registry, resource, namespace_, owner->name);
+    if (record && cleat_str_is(owner->uid, record->uid))
+        state = record->deleting && record_has_finalizer(record, "foregroundDeletion")
+                    ? OWNER_WAITING
+                    : OWNER_SOLID;
+    (void)cleat_api_record_unref(record);
+    return state;
+}
+
+/*
+ * An owner of a kind that isn't served (any more) is taken for present: its return would come too
+ * late. So is a namespaced owner of an object without a namespace, which nobody could find.
+ */
 static enum collector_owner owner_state(const struct collector_item *item,
                                         const struct cleat_owner *owner)
 {
