@@ -213,15 +213,12 @@ void cleat__ring_post(struct cleat__ring *ring, const struct ring_post *post)
 {
     cleat_lock_take(&ring->lock);
     uint32_t id = ring_find(ring, post->store, post->namespace_, post->name);
-    bool quiet = ring->fifo.count == 0;
     if (id == CLEAT__STORE_NONE)
         ring_new(ring, post);
     else
         ring_join(ring, id, post);
-    bool wake = quiet && ring->fifo.count > 0;
     cleat_lock_release(&ring->lock);
-    if (wake)
-        cleat_cond_signal(&ring->work);
+    ring->posted = true;
 }
 
 void cleat__ring_release(struct cleat__ring *ring, struct ring_stage *stage)
@@ -238,7 +235,7 @@ void cleat__ring_release(struct cleat__ring *ring, struct ring_stage *stage)
     ring->pushed += stage->count;
     *stage = stage_empty;
     cleat_lock_release(&ring->lock);
-    cleat_cond_signal(&ring->work);
+    ring->posted = true;
 }
 
 void cleat__ring_drain(struct cleat__ring *ring)
@@ -246,7 +243,11 @@ void cleat__ring_drain(struct cleat__ring *ring)
     cleat_lock_take(&ring->lock);
     struct ring_stage done = ring->done;
     ring->done = stage_empty;
+    bool wake = ring->posted && ring->fifo.count > 0;
     cleat_lock_release(&ring->lock);
+    ring->posted = false;
+    if (wake)
+        cleat_cond_signal(&ring->work);
     if (done.count == 0)
         return;
     /* Nobody else knows these records now. */

@@ -90,6 +90,7 @@ struct cleat__ring {
     struct ring_stage done;
     uint64_t pushed;    /* records that entered the fifo, ever */
     uint64_t delivered; /* and that left it with all handlers called */
+    bool posted; /* the ingest thread's: the events thread is to be woken at the next drain */
     bool stop;
     bool attention;                /* the events thread should look at its stores */
     struct cleat_handler *running; /* whose function is being called */
@@ -101,11 +102,13 @@ void cleat__ring_fini(struct cleat__ring *ring);
 /** Memory for a post of that key: the next post of it can't fail. The ingest thread. 0, -ENOMEM. */
 int cleat__ring_prepare(struct cleat__ring *ring, uint16_t store, uint32_t namespace_,
                         uint32_t name) CLEAT_MUST_CHECK;
-/** Posts what was prepared. The ingest thread, under the store's lock held for writing. */
+/** Posts what was prepared; the events thread is woken by the next drain, so once for all that came
+ * together. The ingest thread, under the store's lock held for writing. */
 void cleat__ring_post(struct cleat__ring *ring, const struct ring_post *post);
 /** Moves what was staged behind what is in the fifo. The ingest thread. */
 void cleat__ring_release(struct cleat__ring *ring, struct ring_stage *stage);
-/** Gives up holds of records that were delivered. The ingest thread. */
+/** Wakes the events thread for what was posted, and gives up holds of records that were delivered.
+ * The ingest thread, once per turn. */
 void cleat__ring_drain(struct cleat__ring *ring);
 
 /* The events thread's side; under the lock. */

@@ -280,6 +280,7 @@ START_TEST(test_removal_waits_for_the_call)
     ck_assert_int_eq(cleat_thread_start(&events, "events", 0, run_events, &f.events, NULL), 0);
     (void)!store_fixture_put(&f, feed, "a/x", "1", "");
     (void)!store_fixture_put(&f, feed, "a/y", "2", "");
+    cleat__ring_drain(&f.events.ring); /* wakes */
     CLEAT_WAIT_FOR(atomic_load(&slow.inside), 5000);
     ck_assert_int_eq(cleat_thread_start(&remover, "remover", 0, remove_handler, &slow, NULL), 0);
     for (int i = 0; i < 20; i++)
