@@ -374,11 +374,16 @@ void pods_write_list(struct cleat_buffer *buffer, uint64_t seed, uint64_t count)
     cleat_buffer_text(buffer, "]}\n");
 }
 
-void pods_write_event(struct cleat_buffer *buffer, uint64_t seed, uint64_t index, uint64_t round)
+void pods_write_whole(struct cleat_buffer *buffer, uint64_t seed, uint64_t index, uint64_t round)
 {
     struct pod pod = pod_make(seed, index, round);
-    cleat_buffer_text(buffer,
-                      "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",");
+    cleat_buffer_text(buffer, "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",");
     pod_append(buffer, &pod);
+}
+
+void pods_write_event(struct cleat_buffer *buffer, uint64_t seed, uint64_t index, uint64_t round)
+{
+    cleat_buffer_text(buffer, "{\"type\":\"MODIFIED\",\"object\":");
+    pods_write_whole(buffer, seed, index, round);
     cleat_buffer_text(buffer, "}\n");
 }

@@ -16,6 +16,8 @@
 void pods_write(struct cleat_buffer *buffer, uint64_t seed, uint64_t index);
 /** Appends a v1 PodList of @count pods. */
 void pods_write_list(struct cleat_buffer *buffer, uint64_t seed, uint64_t count);
+/** Appends pod @index as a whole object, with the version and readiness of @round. */
+void pods_write_whole(struct cleat_buffer *buffer, uint64_t seed, uint64_t index, uint64_t round);
 /** Appends a watch frame of pod @index with a new version and readiness. */
 void pods_write_event(struct cleat_buffer *buffer, uint64_t seed, uint64_t index, uint64_t round);
 
