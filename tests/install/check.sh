@@ -47,7 +47,7 @@ for example in "$root/smallest.c" "$source"/examples/*.c; do
         packages="$packages jansson"
     fi
     # shellcheck disable=SC2046,SC2086
-    "$cc" -std=c11 -Wall -Wextra -Werror -O1 -o "$root/$(basename "$example" .c)" "$example" \
+    "$cc" -std=c11 -Wall -Wextra -Wno-unused-parameter -Werror -O1 -o "$root/$(basename "$example" .c)" "$example" \
         $(pkg-config --cflags $packages) $(pkg-config --libs $packages) "-Wl,-rpath,$libdir"
     count=$((count + 1))
 done
