@@ -6,7 +6,6 @@
 #include "controller/lender.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -169,9 +168,12 @@ static struct cleat_str version_text(const struct cleat__lender *lender,
         struct cleat_value value = {lender->heap, (uint32_t)version.number};
         return cleat_value_text(value, scratch);
     }
-    int length = snprintf(scratch->bytes, sizeof(scratch->bytes), "%llu",
-                          (unsigned long long)version.number);
-    return (struct cleat_str){scratch->bytes, (size_t)length};
+    char *end = scratch->bytes + LENDER_VERSION_BYTES, *digit = end;
+    uint64_t number = version.number;
+    do
+        *--digit = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    return (struct cleat_str){digit, (size_t)(end - digit)};
 }
 
 static void lender_link(struct cleat__lender *lender, struct lender_object *object)

@@ -218,7 +218,8 @@ void cleat__ring_post(struct cleat__ring *ring, const struct ring_post *post)
     else
         ring_join(ring, id, post);
     cleat_lock_release(&ring->lock);
-    ring->posted = true;
+    if (++ring->posted % CLEAT__RING_WAKE == 0)
+        cleat_cond_signal(&ring->work);
 }
 
 void cleat__ring_release(struct cleat__ring *ring, struct ring_stage *stage)
@@ -235,7 +236,7 @@ void cleat__ring_release(struct cleat__ring *ring, struct ring_stage *stage)
     ring->pushed += stage->count;
     *stage = stage_empty;
     cleat_lock_release(&ring->lock);
-    ring->posted = true;
+    ring->posted++;
 }
 
 void cleat__ring_drain(struct cleat__ring *ring)
@@ -243,9 +244,9 @@ void cleat__ring_drain(struct cleat__ring *ring)
     cleat_lock_take(&ring->lock);
     struct ring_stage done = ring->done;
     ring->done = stage_empty;
-    bool wake = ring->posted && ring->fifo.count > 0;
+    bool wake = ring->posted > 0 && ring->fifo.count > 0;
     cleat_lock_release(&ring->lock);
-    ring->posted = false;
+    ring->posted = 0;
     if (wake)
         cleat_cond_signal(&ring->work);
     if (done.count == 0)

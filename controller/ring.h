@@ -22,6 +22,9 @@
 #include "controller/lender.h"
 #include "controller/store_table.h"
 
+/* Posts after which the events thread is woken without a drain. */
+#define CLEAT__RING_WAKE 256u
+
 enum ring_flag {
     RING_INITIAL = 1,
     RING_UNKNOWN = 2,   /* the last state may be old */
@@ -90,7 +93,7 @@ struct cleat__ring {
     struct ring_stage done;
     uint64_t pushed;    /* records that entered the fifo, ever */
     uint64_t delivered; /* and that left it with all handlers called */
-    bool posted; /* the ingest thread's: the events thread is to be woken at the next drain */
+    unsigned posted;    /* the ingest thread's: posts since the events thread was woken */
     bool stop;
     bool attention;                /* the events thread should look at its stores */
     struct cleat_handler *running; /* whose function is being called */
@@ -103,7 +106,8 @@ void cleat__ring_fini(struct cleat__ring *ring);
 int cleat__ring_prepare(struct cleat__ring *ring, uint16_t store, uint32_t namespace_,
                         uint32_t name) CLEAT_MUST_CHECK;
 /** Posts what was prepared; the events thread is woken by the next drain, so once for all that came
- * together. The ingest thread, under the store's lock held for writing. */
+ * together (and for each CLEAT__RING_WAKE of them). The ingest thread, under the store's lock held
+ * for writing. */
 void cleat__ring_post(struct cleat__ring *ring, const struct ring_post *post);
 /** Moves what was staged behind what is in the fifo. The ingest thread. */
 void cleat__ring_release(struct cleat__ring *ring, struct ring_stage *stage);
