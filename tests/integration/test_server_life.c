@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a server does from its start to its end: its port, its certificate, its threads, and how it
+ * stops while others still speak to it.
+ */
+#include <dirent.h>
+#include "integration/server_fixture.h"
+
+START_TEST(test_swap_on_live_connections)
+{
+    struct fixture fixture;
+    struct http_client old, new;
+    struct http_reply reply;
+    char name[64];
+    fixture_open(&fixture, true);
+    client_open(&old, &fixture);
+    http_client_name(&old, name, sizeof(name));
+    ck_assert_str_eq(name, "first");
+    send_review(&old, "/allow", 1);
+    http_client_read(&old, &reply, false);
+    bundle_set(fixture.server, "second");
+    /* The old one is forgotten, for its handshake is over, and its connection lives on. */
+    CLEAT_WAIT_FOR(cleat_tls_identities() == 1, LIMIT_MS);
+    client_open(&new, &fixture);
+    http_client_name(&new, name, sizeof(name));
+    ck_assert_str_eq(name, "second");
+    send_review(&old, "/allow", 1);
+    http_client_read(&old, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    send_review(&new, "/allow", 1);
+    http_client_read(&new, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    http_client_close(&old);
+    http_client_close(&new);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_no_certificate_yet)
+{
+    struct fixture fixture;
+    struct http_client client;
+    struct cleat_server *server = NULL;
+    fixture_open(&fixture, false);
+    const struct cleat_server_options options = {
+        .name = "late", .bind = "127.0.0.1:0", .tls = true, .webhooks = fixture.webhooks};
+    ck_assert_int_eq(cleat_server_new(&options, &server, NULL), 0);
+    ck_assert_int_eq(cleat_server_start(server, NULL), 0);
+    ck_assert(!http_client_open(&client, cleat_server_port(server), true));
+    http_client_close(&client);
+    bundle_set(server, "late");
+    ck_assert(http_client_open(&client, cleat_server_port(server), true));
+    http_client_close(&client);
+    cleat_server_stop(server);
+    ck_assert_int_eq(cleat_server_join(server, LIMIT_MS), 0);
+    (void)cleat_server_free(server);
+    fixture_close(&fixture);
+}
+END_TEST
+
+static void *stopper_main(void *arg)
+{
+    ck_assert_int_eq(cleat_server_join(arg, LIMIT_MS), 0);
+    return NULL;
+}
+
+START_TEST(test_quiesce)
+{
+    struct fixture fixture;
+    struct http_client busy, idle, late;
+    struct http_reply reply;
+    pthread_t stopper;
+    fixture_open(&fixture, true);
+    client_open(&idle, &fixture);
+    send_review(&idle, "/allow", 1);
+    http_client_read(&idle, &reply, false);
+    client_open(&busy, &fixture);
+    send_review(&busy, "/wait", 1);
+    CLEAT_WAIT_FOR(atomic_load(&fixture.waiting) == 1, LIMIT_MS);
+    cleat_server_stop(fixture.server);
+    cleat_server_stop(fixture.server);
+    ck_assert(!http_client_open(&late, cleat_server_port(fixture.server), false));
+    http_client_close(&late);
+    send_review(&idle, "/allow", 1); /* an open connection is served once more */
+    http_client_read(&idle, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(http_reply_header(&reply, "Connection"), "close");
+    ck_assert_int_eq(pthread_create(&stopper, NULL, stopper_main, fixture.server), 0);
+    gate_open(&fixture);
+    http_client_read(&busy, &reply, false);
+    ck_assert_int_eq(reply.status, 200); /* in flight: answered */
+    ck_assert_str_eq(http_reply_header(&reply, "Connection"), "close");
+    pthread_join(stopper, NULL);
+    http_client_close(&busy);
+    http_client_close(&idle);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_join_without_end)
+{
+    struct fixture fixture;
+    struct http_client busy;
+    struct http_reply reply;
+    fixture_open(&fixture, false);
+    client_open(&busy, &fixture);
+    send_review(&busy, "/wait", 1);
+    CLEAT_WAIT_FOR(atomic_load(&fixture.waiting) == 1, LIMIT_MS);
+    cleat_server_stop(fixture.server);
+    ck_assert_int_eq(cleat_server_join(fixture.server, 20), -ETIMEDOUT);
+    ck_assert_int_eq(cleat_server_join(fixture.server, 0), -ETIMEDOUT);
+    gate_open(&fixture);
+    http_client_read(&busy, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    http_client_close(&busy);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* A client that never ends its request doesn't hold up the end for longer than it may take. */
+START_TEST(test_join_cuts_slow_clients)
+{
+    struct fixture fixture;
+    struct http_client slow, idle;
+    fixture_open(&fixture, true);
+    client_open(&idle, &fixture);
+    client_open(&slow, &fixture);
+    send_head(&slow, "/allow", 1000);
+    CLEAT_WAIT_FOR(cleat_budget_used(cleat_webhooks_budget(fixture.webhooks)) == 1000, LIMIT_MS);
+    cleat_server_stop(fixture.server);
+    ck_assert_int_eq(cleat_server_join(fixture.server, 50), 0);
+    ck_assert(!http_client_fill(&slow));
+    ck_assert(!http_client_fill(&idle));
+    http_client_close(&slow);
+    http_client_close(&idle);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_port_in_use)
+{
+    struct fixture fixture;
+    struct cleat_server *server = NULL;
+    struct cleat_err err = CLEAT_ERR_INIT;
+    char bind[64];
+    fixture_open(&fixture, false);
+    snprintf(bind, sizeof(bind), "127.0.0.1:%u", cleat_server_port(fixture.server));
+    const struct cleat_server_options options = {.name = "second", .bind = bind};
+    ck_assert_int_eq(cleat_server_new(&options, &server, &err), -EADDRINUSE);
+    ck_assert_ptr_null(server);
+    ck_assert_ptr_nonnull(strstr(err.text, "second server: "));
+    ck_assert_ptr_nonnull(strstr(err.text, bind));
+    ck_assert_ptr_null(strchr(err.text, '\n'));
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(test_life)
+{
+    struct fixture fixture;
+    struct cleat_server *server = NULL;
+    const struct cleat_server_options options = {.name = "never", .bind = "127.0.0.1:0"};
+    ck_assert_ptr_null(cleat_server_free(NULL));
+    ck_assert_int_eq(cleat_server_new(&options, &server, NULL), 0);
+    cleat_server_stop(server); /* nothing serves */
+    ck_assert_int_eq(cleat_server_join(server, 0), 0);
+    server = cleat_server_free(server);
+    fixture_open(&fixture, false);
+    ck_assert_int_eq(cleat_server_start(fixture.server, NULL), -EALREADY);
+    struct cleat_runnable runnable = cleat_server_runnable(fixture.server, CLEAT_GROUP_WEBHOOKS);
+    ck_assert_str_eq(runnable.name, "test");
+    ck_assert_int_eq(runnable.group, CLEAT_GROUP_WEBHOOKS);
+    ck_assert_int_eq(runnable.start(runnable.arg, NULL), -EALREADY);
+    runnable.stop(runnable.arg);
+    ck_assert_int_eq(runnable.join(runnable.arg, LIMIT_MS), 0);
+    ck_assert_int_eq(runnable.join(runnable.arg, LIMIT_MS), 0);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* A thread of that name is there. */
+static bool thread_named(const char *name)
+{
+    bool found = false;
+    DIR *tasks = opendir("/proc/self/task");
+    ck_assert_ptr_nonnull(tasks);
+    for (struct dirent *task; !found && (task = readdir(tasks));) {
+        char path[512], text[64] = "";
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+        FILE *file = fopen(path, "re");
+        if (!file)
+            continue;
+        found = fgets(text, sizeof(text), file) && strncmp(text, name, strlen(name)) == 0;
+        fclose(file);
+    }
+    closedir(tasks);
+    return found;
+}
+
+START_TEST(test_threads_have_names)
+{
+    struct fixture fixture;
+    struct http_client client;
+    struct http_reply reply;
+    fixture_open(&fixture, false);
+    client_open(&client, &fixture);
+    send_review(&client, "/allow", 1);
+    http_client_read(&client, &reply, false);
+    ck_assert(thread_named("http/test\n"));
+    http_client_close(&client);
+    fixture_close(&fixture);
+}
+END_TEST
+
+CLEAT_SUITE_MAIN("server_life", test_swap_on_live_connections, test_no_certificate_yet,
+                 test_quiesce, test_join_without_end, test_join_cuts_slow_clients, test_port_in_use,
+                 test_life, test_threads_have_names)
