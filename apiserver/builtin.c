@@ -85,5 +85,5 @@ int cleat_api_builtin_namespaces(struct cleat_api_server *server, struct cleat_e
     for (size_t i = 0; result == 0 && i < sizeof(names) / sizeof(names[0]); i++)
         result = builtin_namespace(server, user, names[i], err);
     (void)cleat_api_user_unref(user);
-    return result;
+    return result == -ENOMEM ? cleat_err_set(err, result, "no memory for namespaces") : result;
 }
