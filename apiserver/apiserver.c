@@ -8,6 +8,7 @@
 #include "apiserver/fault.h"
 #include "apiserver/http.h"
 #include "apiserver/janitor.h"
+#include "apiserver/policy.h"
 #include "apiserver/put.h"
 #include "apiserver/server.h"
 #include "base/check.h"
@@ -78,7 +79,11 @@ static int apiserver_parts(struct cleat_apiserver *server,
         result = apiserver_certify(server, err);
     if (result == 0 && options->token_file)
         result = cleat_api_tokens_load(&core->tokens, options->token_file, err);
-    return result == 0 ? cleat_api_builtin_namespaces(core, err) : result;
+    if (result == 0)
+        result = cleat_api_policy_init(core, err);
+    if (result == 0)
+        result = cleat_api_builtin_namespaces(core, err);
+    return result == 0 ? cleat_api_policy_bootstrap(core, err) : result;
 }
 
 int cleat_apiserver_new(const struct cleat_apiserver_options *options, struct cleat_apiserver **ret,
@@ -137,6 +142,7 @@ struct cleat_apiserver *cleat_apiserver_free(struct cleat_apiserver *server)
         return NULL;
     cleat_apiserver_stop(server);
     server->core.janitor = cleat_api_janitor_free(server->core.janitor);
+    cleat_api_policy_fini(&server->core);
     cleat_api_registry_fini(&server->core.registry);
     cleat_api_tokens_fini(&server->core.tokens);
     server->core.faults = cleat_api_faults_free(server->core.faults);

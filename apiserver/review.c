@@ -25,6 +25,13 @@ static struct cleat_str review_text(struct cleat_value root, const char *path,
     return cleat_value_text(cleat_value_find(root, path), scratch);
 }
 
+static void review_json(struct cleat_buffer *out, struct cleat_value value)
+{
+    int result = cleat_write_json(out, value, NULL);
+    if (result != 0 && !out->failed)
+        out->failed = result;
+}
+
 /* {"kind":…,"apiVersion":…,"metadata":{…},"spec":…,"status": */
 static void review_begin(const struct cleat_api_request *request, struct cleat_value body,
                          struct cleat_buffer *answer)
@@ -39,7 +46,7 @@ static void review_begin(const struct cleat_api_request *request, struct cleat_v
     cleat_buffer_text(answer, "},");
     if (cleat_value_type(spec) == CLEAT_TYPE_OBJECT) {
         cleat_buffer_text(answer, "\"spec\":");
-        (void)cleat_write_json(answer, spec, NULL); /* the buffer's failure is sticky */
+        review_json(answer, spec);
         cleat_buffer_byte(answer, ',');
     }
     cleat_buffer_text(answer, "\"status\":");
@@ -175,7 +182,7 @@ static void review_rule_member(struct cleat_buffer *out, struct cleat_value rule
     if (!cleat_value_is_present(value))
         return;
     cleat_buffer_format(out, ",\"%s\":", key);
-    (void)cleat_write_json(out, value, NULL); /* the buffer's failure is sticky */
+    review_json(out, value);
 }
 
 static bool review_rule(void *arg, struct cleat_value rule, const char *binding)
@@ -184,7 +191,7 @@ static bool review_rule(void *arg, struct cleat_value rule, const char *binding)
     bool paths = cleat_value_count(cleat_value_get(rule, "nonResourceURLs")) > 0;
     struct cleat_buffer *out = paths ? &rules->other : &rules->resource;
     cleat_buffer_text(out, out->length ? ",{\"verbs\":" : "{\"verbs\":");
-    (void)cleat_write_json(out, cleat_value_get(rule, "verbs"), NULL); /* as above */
+    review_json(out, cleat_value_get(rule, "verbs"));
     static const char *const members[] = {"apiGroups", "resources", "resourceNames",
                                           "nonResourceURLs"};
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
