@@ -173,6 +173,19 @@ static int mirror_handlers(struct cleat_mirror *mirror, struct cleat_webhooks *w
     return rc;
 }
 
+int cleat_mirror_set_username(struct cleat_mirror *mirror, const char *username,
+                              struct cleat_err *err)
+{
+    if (atomic_load_explicit(&mirror->own_username, memory_order_relaxed))
+        return 0;
+    char *copy = cleat_mem_strdup(username);
+    if (!copy)
+        return cleat_err_set(err, -ENOMEM, "own user name: out of memory");
+    /* Release pairs with the handlers' acquire. */
+    atomic_store_explicit(&mirror->own_username, copy, memory_order_release);
+    return 0;
+}
+
 /* Who we are, for those who weren't told: asked once, before anything of ours is written. */
 static int mirror_ask_name(void *arg, struct cleat_err *err)
 {
@@ -186,12 +199,8 @@ static int mirror_ask_name(void *arg, struct cleat_err *err)
         return rc;
     struct cleat_str name =
         cleat_value_text(cleat_object_find(review, "status.userInfo.username"), &scratch);
-    char *copy = cleat_mem_strndup(name.data, name.length);
-    if (!copy)
-        return cleat_err_set(err, -ENOMEM, "own user name: out of memory");
-    /* Release pairs with the handlers' acquire. */
-    atomic_store_explicit(&mirror->own_username, copy, memory_order_release);
-    return 0;
+    return name.length > 0 ? cleat_mirror_set_username(mirror, name.data, err)
+                           : cleat_err_set(err, -EPROTO, "own user name: the answer has none");
 }
 
 static int mirror_check_kinds(void *arg, struct cleat_err *err)

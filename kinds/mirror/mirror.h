@@ -36,6 +36,13 @@ struct cleat_mirror_options {
 CLEAT_MUST_CHECK int cleat_mirror_new(const struct cleat_mirror_options *options,
                                       struct cleat_mirror **ret, struct cleat_err *err);
 /**
+ * Tells whose changes of copies are ours, where that wasn't known yet when @mirror was made: before
+ * the manager starts the group OTHERS, which asks otherwise. @username is copied; a second call,
+ * and one after the option, change nothing. 0 or -ENOMEM. One thread.
+ */
+CLEAT_MUST_CHECK int cleat_mirror_set_username(struct cleat_mirror *mirror, const char *username,
+                                               struct cleat_err *err);
+/**
  * Frees it: after an orderly end of the manager's run, before the manager is freed, once the edge
  * answers no request any more. NULL is fine; returns NULL.
  */
