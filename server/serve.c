@@ -15,6 +15,7 @@
 
 #define SERVE_NAMES_MAX 8
 #define SERVE_DRAIN_MS 3000
+#define SERVE_SYNC_MS 120000
 
 enum serve_server { SERVE_WEBHOOK, SERVE_METRICS, SERVE_HEALTH, SERVE_SERVER_COUNT };
 
@@ -44,6 +45,13 @@ static void serve_on_bundle(void *arg, struct cleat_bundle *bundle)
     if (serve->publisher)
         cleat_publisher_set(serve->publisher, bundle);
     atomic_store_explicit(&serve->certified, true, memory_order_relaxed);
+}
+
+/* The API server has answered: it knows us under this name. */
+static int serve_on_reached(void *arg, const char *username, struct cleat_err *err)
+{
+    struct serve *serve = arg;
+    return cleat_mirror_set_username(serve->mirror, username, err);
 }
 
 /* Ready: a certificate is served that the published caBundle verifies. */
@@ -103,6 +111,7 @@ static int serve_make_manager(struct serve *serve, struct cleat_err *err)
         .metrics = serve->metrics,
         .elect = options->leader_elect,
         .drain_ms = serve->connection.in_cluster ? SERVE_DRAIN_MS : 0,
+        .sync_timeout_ms = SERVE_SYNC_MS + options->start_timeout_ms,
         .election = {.namespace_ = serve->connection.own_namespace,
                      .name = options->leader_elect_id,
                      .lease_duration_ms = options->leader_elect_lease_duration_ms,
@@ -180,21 +189,22 @@ static int serve_make_mirror(struct serve *serve, struct cleat_err *err)
     struct cleat_mirror_options mirror = {.manager = serve->manager,
                                           .webhooks = serve->webhooks,
                                           .own_namespace = serve->connection.own_namespace,
-                                          .own_username = serve->connection.username,
                                           .webhook_url = serve->options->webhook_url};
     return cleat_mirror_new(&mirror, &serve->mirror, err);
 }
 
-/* Everything that runs, into the manager's groups. */
+/* Everything that runs, into the manager's groups; the health server is up before the API server
+ * is waited for. */
 static int serve_add_runnables(struct serve *serve, struct cleat_err *err)
 {
-    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 2];
+    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 3];
     size_t count = 0;
     int r = 0;
     for (size_t i = 0; i < SERVE_SERVER_COUNT; i++)
         if (serve->servers[i])
             runnables[count++] = cleat_server_runnable(
                 serve->servers[i], i == SERVE_WEBHOOK ? CLEAT_GROUP_WEBHOOKS : CLEAT_GROUP_HTTP);
+    runnables[count++] = cleat_connection_runnable(&serve->connection);
     if (serve->publisher)
         runnables[count++] = cleat_publisher_runnable(serve->publisher);
     runnables[count++] = serve->rotator
@@ -212,7 +222,8 @@ static int serve_make(struct serve *serve, struct cleat_err *err)
 {
     int r = cleat_metrics_new(&serve->metrics);
     if (r == 0)
-        r = cleat_connect(serve->options, serve->metrics, serve->log, &serve->connection, err);
+        r = cleat_connection_init(&serve->connection, serve->options, serve->metrics, serve->log,
+                                  serve_on_reached, serve, err);
     if (r == 0)
         r = serve_make_names(serve);
     if (r == 0)
@@ -250,9 +261,8 @@ int cleat_serve(const struct cleat_serve_options *options, struct cleat_log *log
     struct serve serve = {.options = options, .log = log};
     int r = serve_make(&serve, err);
     if (r == 0) {
-        cleat_info(log, "serving", cleat_log_text("version", CLEAT_VERSION),
+        cleat_info(log, "starting", cleat_log_text("version", CLEAT_VERSION),
                    cleat_log_text("api_server", cleat_client_server(serve.connection.client)),
-                   cleat_log_text("username", serve.connection.username),
                    cleat_log_int("webhook_port", cleat_server_port(serve.servers[SERVE_WEBHOOK])));
         r = cleat_manager_run(serve.manager, err);
     }
