@@ -112,14 +112,33 @@ int cleat_apiserver_new(const struct cleat_apiserver_options *options, struct cl
     return 0;
 }
 
+/* A later start listens where this one does. */
+static int apiserver_keep_address(struct cleat_apiserver *server, struct cleat_err *err)
+{
+    const char *url = cleat_apiserver_url(server);
+    char *listen = cleat_mem_strdup(strstr(url, "://") + 3);
+    if (!listen)
+        return cleat_err_set(err, -ENOMEM, "no memory for an address");
+    cleat_mem_free(server->listen);
+    server->listen = listen;
+    return 0;
+}
+
 int cleat_apiserver_start(struct cleat_apiserver *server, struct cleat_err *err)
 {
-    cleat_assert(server->magic == APISERVER_MAGIC);
+    cleat_assert(server->magic == APISERVER_MAGIC && !server->core.http);
     const struct cleat_api_http_options options = {
         .listen = server->listen, .cert_pem = server->cert_pem, .key_pem = server->key_pem};
+    server->core.stopping = false;
+    cleat_api_faults_start(server->core.faults);
     int result = cleat_api_http_start(&server->core, &options, &server->core.http, err);
+    if (result != 0)
+        return result;
+    result = apiserver_keep_address(server, err);
     if (result == 0 && server->core.janitor)
         result = cleat_api_janitor_start(server->core.janitor, err);
+    if (result != 0)
+        cleat_apiserver_stop(server);
     return result;
 }
 

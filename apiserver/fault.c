@@ -125,12 +125,22 @@ void cleat_api_faults_clear(struct cleat_api_faults *faults, int id)
     cleat_lock_release(&faults->lock);
 }
 
-void cleat_api_faults_stop(struct cleat_api_faults *faults)
+static void faults_set_stopping(struct cleat_api_faults *faults, bool stopping)
 {
     cleat_lock_take(&faults->lock);
-    faults->stopping = true;
+    faults->stopping = stopping;
     cleat_cond_broadcast(&faults->cond);
     cleat_lock_release(&faults->lock);
+}
+
+void cleat_api_faults_start(struct cleat_api_faults *faults)
+{
+    faults_set_stopping(faults, false);
+}
+
+void cleat_api_faults_stop(struct cleat_api_faults *faults)
+{
+    faults_set_stopping(faults, true);
 }
 
 static void faults_count(struct cleat_api_faults *faults, const char *method, const char *path,

@@ -37,7 +37,9 @@ uint64_t cleat_api_faults_requests(struct cleat_api_faults *faults, const char *
  * client at socket @fd is gone. False where the request should be given up.
  */
 bool cleat_api_faults_wait(struct cleat_api_faults *faults, int id, int64_t wait_ms, int fd);
-/** Ends all waits, for good. */
+/** Waits are possible (again). */
+void cleat_api_faults_start(struct cleat_api_faults *faults);
+/** Ends all waits until the next start. */
 void cleat_api_faults_stop(struct cleat_api_faults *faults);
 /** The Status of a rule with a code. */
 void cleat_api_faults_fail(int status, struct cleat_api_failure *failure);

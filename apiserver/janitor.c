@@ -256,6 +256,7 @@ static void *janitor_run(void *arg)
 
 int cleat_api_janitor_start(struct cleat_api_janitor *janitor, struct cleat_err *err)
 {
+    janitor->stopping = false; /* no thread yet: nobody else looks */
     return cleat_thread_start(&janitor->thread, "janitor", 0, janitor_run, janitor, err);
 }
 

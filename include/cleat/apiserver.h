@@ -64,11 +64,15 @@ struct cleat_apiserver_options {
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_new(const struct cleat_apiserver_options *options,
                                                       struct cleat_apiserver **ret,
                                                       struct cleat_err *err);
-/** Listens and serves; ready when it returns. -EINVAL for an address that isn't loopback,
- * -EADDRINUSE. */
+/**
+ * Listens and serves; ready when it returns. After a stop it may be started again, at the same
+ * address and with all its objects, history and tokens: as a server that was restarted. -EINVAL for
+ * an address that isn't loopback, -EADDRINUSE.
+ */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_apiserver_start(struct cleat_apiserver *server,
                                                         struct cleat_err *err);
-/** Ends all connections and threads; waits for them. Repeatable. */
+/** Ends all connections (streams in good order, but at most half a second later) and threads; waits
+ * for them. Repeatable. */
 CLEAT_EXPORT void cleat_apiserver_stop(struct cleat_apiserver *server);
 /** Stops and frees; NULL is fine; returns NULL. */
 CLEAT_EXPORT struct cleat_apiserver *cleat_apiserver_free(struct cleat_apiserver *server);

@@ -243,6 +243,38 @@ START_TEST(test_freeze_and_thaw)
 }
 END_TEST
 
+START_TEST(test_restart)
+{
+    struct wire wire;
+    struct cleat_err err = CLEAT_ERR_INIT;
+    struct cleat_buffer text = CLEAT_BUFFER_INIT(CLEAT_MIB);
+    char url[64];
+    wire_init(&wire);
+    snprintf(url, sizeof(url), "%s", cleat_apiserver_url(wire.server));
+    int fd = wire_connect(&wire);
+    wire_send(&wire, fd, "POST", API_CONFIGMAPS, "{\"metadata\":{\"name\":\"a\"}}");
+    ck_assert(wire_read(fd, &text, "\"name\":\"a\""));
+    cleat_apiserver_stop(wire.server);
+    close(fd);
+    ck_assert_str_eq(cleat_apiserver_url(wire.server), "");
+    ck_assert_msg(cleat_apiserver_start(wire.server, &err) == 0, "%s", err.text);
+    ck_assert_str_eq(cleat_apiserver_url(wire.server), url);
+    cleat_buffer_reset(&text);
+    fd = wire_connect(&wire);
+    wire_send(&wire, fd, "GET", API_CONFIGMAPS "/a", "");
+    ck_assert(wire_read(fd, &text, "\"name\":\"a\""));
+    /* Watches wait again, and so do faults. */
+    cleat_buffer_reset(&text);
+    wire_send(&wire, fd, "GET", API_CONFIGMAPS "?watch=true", "");
+    ck_assert(wire_read(fd, &text, "\"type\":\"ADDED\""));
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&look, 1, 100), 0);
+    close(fd);
+    cleat_buffer_fini(&text);
+    wire_fini(&wire);
+}
+END_TEST
+
 START_TEST(test_loopback_only)
 {
     static const char *const refused[] = {
@@ -332,5 +364,5 @@ START_TEST(test_many_watches)
 END_TEST
 
 CLEAT_SUITE_MAIN("http", test_keep_alive, test_watch_and_stop, test_client_that_goes_is_noticed,
-                 test_too_large, test_faults, test_freeze_and_thaw, test_loopback_only,
-                 test_port_in_use, test_many_watches)
+                 test_too_large, test_faults, test_freeze_and_thaw, test_restart,
+                 test_loopback_only, test_port_in_use, test_many_watches)
