@@ -96,6 +96,7 @@ endfunction()
 cleat_check(layers ${CLEAT_TOOLS}/check-layers.sh)
 cleat_check(docs ${CLEAT_TOOLS}/check-docs.sh)
 cleat_check(style ${CLEAT_TOOLS}/check-style.sh)
+cleat_check(locks ${CLEAT_TOOLS}/check-locks.sh)
 cleat_check(readme ${CLEAT_TOOLS}/check-readme.sh)
 cleat_check(tools ${PROJECT_SOURCE_DIR}/tests/tools/check.sh)
 
