@@ -274,3 +274,20 @@ int cleat_api_record_document(const struct cleat_api_record *record, struct clea
     *ret = cleat_document_ref(record->document);
     return 0;
 }
+
+int cleat_api_record_metadata(const struct cleat_api_record *record, struct cleat_document **ret,
+                              struct cleat_err *err)
+{
+    if (record->document) {
+        *ret = cleat_document_ref(record->document);
+        return 0;
+    }
+    struct cleat_buffer buffer = CLEAT_BUFFER_INIT(CLEAT_DOCUMENT_BYTES_MAX);
+    cleat_buffer_byte(&buffer, '{');
+    cleat_buffer_append(&buffer, record->tail, record->meta_length);
+    cleat_buffer_byte(&buffer, '}');
+    int result = buffer.failed ? cleat_err_set(err, buffer.failed, "the object can't be written")
+                               : cleat_document_parse(cleat_buffer_view(&buffer), ret, err);
+    cleat_buffer_fini(&buffer);
+    return result;
+}

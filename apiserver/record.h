@@ -57,6 +57,9 @@ struct cleat_api_record *cleat_api_record_unref(struct cleat_api_record *record)
  */
 int cleat_api_record_document(const struct cleat_api_record *record, struct cleat_document **ret,
                               struct cleat_err *err) CLEAT_MUST_CHECK;
+/** The same where nothing but metadata will be read: cheaper where the object isn't kept parsed. */
+int cleat_api_record_metadata(const struct cleat_api_record *record, struct cleat_document **ret,
+                              struct cleat_err *err) CLEAT_MUST_CHECK;
 /** The whole object as @api_version and @kind with its resourceVersion: a new document. */
 int cleat_api_record_whole(const struct cleat_api_record *record, const char *api_version,
                            const char *kind, struct cleat_document **ret,

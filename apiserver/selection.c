@@ -111,7 +111,9 @@ bool cleat_api_selection_matches(const struct cleat_api_selection *selection,
     if (cleat_api_selection_is_simple(selection))
         return true;
     struct cleat_document *document = NULL;
-    if (cleat_api_record_document(record, &document, NULL) != 0)
+    int result = selection->fields ? cleat_api_record_document(record, &document, NULL)
+                                   : cleat_api_record_metadata(record, &document, NULL);
+    if (result != 0)
         return false;
     struct cleat_value root = cleat_document_root(document);
     struct cleat_value labels = cleat_value_get(cleat_value_get(root, "metadata"), "labels");

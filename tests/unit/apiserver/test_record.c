@@ -76,6 +76,22 @@ START_TEST(test_version_changes_width)
 }
 END_TEST
 
+START_TEST(test_metadata_alone)
+{
+    for (int keep = 0; keep < 2; keep++) {
+        struct cleat_api_record *record = NULL;
+        struct cleat_document *document = NULL;
+        ck_assert_int_eq(make(WHOLE, keep, &record), 0);
+        ck_assert_int_eq(cleat_api_record_metadata(record, &document, NULL), 0);
+        struct cleat_value root = cleat_document_root(document);
+        ck_assert(cleat_value_is(cleat_value_find(root, "metadata.labels.a"), "b"));
+        ck_assert_int_eq(cleat_value_is_present(cleat_value_get(root, "spec")), keep);
+        (void)cleat_document_unref(document);
+        (void)cleat_api_record_unref(record);
+    }
+}
+END_TEST
+
 START_TEST(test_facts)
 {
     static const struct {
@@ -136,5 +152,5 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("record", test_tail, test_version_changes_width, test_facts, test_refused,
-                 test_no_memory)
+CLEAT_SUITE_MAIN("record", test_tail, test_version_changes_width, test_metadata_alone, test_facts,
+                 test_refused, test_no_memory)
