@@ -45,7 +45,10 @@ static const struct cleat_resource fixture_hooks = {
     "v1\",\"kind\":\"ValidatingWebhookConfiguration\","                                           \
     "\"metadata\":{\"name\":\"cleat-validating\"},\"webhooks\":[{\"name\":\"validate.mirrors."    \
     "cleat.dev\",\"admissionReviewVersions\":[\"v1\"],\"clientConfig\":{\"url\":\"https://"       \
-    "127.0.0.1:1/validate-cleat-dev-v1alpha1-mirror\",\"caBundle\":\"Zm9v\"},\"rules\":[{"        \
+    "127.0.0.1:1/"                                                                                \
+    "validate-cleat-dev-v1alpha1-mirror\",\"caBundle\":"                                          \
+    "\"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClptOXYKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=\"},"      \
+    "\"rules\":[{"                                                                                \
     "\"apiGroups\":[\"cleat."                                                                     \
     "dev\"],\"apiVersions\":[\"v1alpha1\"],\"operations\":[\"CREATE\",\"UPDATE\"],\"resources\":" \
     "[\"mirrors\"],\"scope\":\"Cluster\"}],\"failurePolicy\":\"Fail\",\"sideEffects\":\"None\"}]}"
