@@ -32,11 +32,12 @@ static int watcher_read(const struct cleat_watcher *watcher, const char *name, b
 {
     struct cleat_err local = CLEAT_ERR_INIT;
     char *path = cleat_mem_format("%s/%s", watcher->folder, name);
-    int r = path ? cleat_file_read(path, false, buffer, &local) : -ENOMEM;
+    int r = path ? cleat_file_read(path, false, buffer, &local) /* names the path itself */
+                 : cleat_err_set(&local, -ENOMEM, "%s: out of memory", watcher->folder);
     if (r == -ENOENT && optional)
         r = 0;
     if (r < 0)
-        r = cleat_err_set(err, r, "%s/%s: %s", watcher->folder, name, cleat_err_text(&local));
+        r = cleat_err_set(err, r, "%s", cleat_err_text(&local));
     cleat_mem_free(path);
     return r;
 }

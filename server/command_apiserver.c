@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The embedded API server alone, for one's own kubectl and tests. */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,7 +86,10 @@ static int apiserver_run(void *arg, uint64_t given)
         r = apiserver_serve(server, options, &ends, &err);
     cleat_apiserver_free(server);
     cleat_log_free(log);
-    return r < 0 ? cleat_command_fail(&cleat_command_apiserver, CLEAT_EXIT_FAILURE, &err) : 0;
+    if (r == 0)
+        return 0;
+    return cleat_command_fail(&cleat_command_apiserver,
+                              r == -EINVAL ? CLEAT_EXIT_USAGE : CLEAT_EXIT_FAILURE, &err);
 }
 
 const struct cleat_command cleat_command_apiserver = {

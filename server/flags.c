@@ -338,6 +338,8 @@ static int flags_file_key(const struct cleat_flag *flags, const char *where, str
         struct cleat_scratch scratch;
         char name[FLAG_KEY_BYTES];
         struct cleat_str text = cleat_value_text(value, &scratch);
+        if (text.length == 0 && cleat_value_number(value, &scratch, &text) != 0)
+            text = (struct cleat_str){0};
         flag_key(flag, name);
         cleat_err_clear(err);
         r = flag_bad_value(flag, "", name,
@@ -376,12 +378,10 @@ int cleat_flags_file(const struct cleat_flag *flags, const char *path, uint64_t 
     struct cleat_document *document = NULL;
     struct cleat_err local = CLEAT_ERR_INIT;
     struct cleat_buffer text = CLEAT_BUFFER_INIT(CLEAT_YAML_BYTES_MAX);
-    int r = cleat_file_read(path, true, &text, &local);
-    if (r == 0)
-        r = cleat_yaml_parse(cleat_buffer_view(&text), &document, &local);
-    if (r < 0)
+    int r = cleat_file_read(path, true, &text, err); /* names the path itself */
+    if (r == 0 && (r = cleat_yaml_parse(cleat_buffer_view(&text), &document, &local)) < 0)
         r = cleat_err_set(err, r, "%s: %s", path, cleat_err_text(&local));
-    else
+    if (r == 0)
         r = flags_file_root(flags, path, cleat_buffer_view(&text), cleat_document_root(document),
                             given, options, err);
     cleat_document_unref(document);

@@ -308,7 +308,7 @@ static bool manifests_url_host(const char *url, char *host, size_t size)
 }
 
 /* A host that is more than a name or an address would change the manifests' structure. */
-static bool manifests_url_valid(const char *url)
+bool cleat_manifests_url_valid(const char *url)
 {
     char host[256];
     struct in6_addr address;
@@ -357,8 +357,9 @@ int cleat_manifests_each(const struct cleat_manifests_options *options,
     if (!effective.namespace_)
         effective.namespace_ = MANIFESTS_NAMESPACE;
     if (!cleat_name_is_dns_label(cleat_str_of(effective.namespace_)))
-        return cleat_err_set(err, -EINVAL, "\"%s\" isn't a namespace", effective.namespace_);
-    if (effective.webhook_url && !manifests_url_valid(effective.webhook_url))
+        return cleat_err_set(err, -EINVAL, "--namespace: \"%s\" isn't a namespace",
+                             effective.namespace_);
+    if (effective.webhook_url && !cleat_manifests_url_valid(effective.webhook_url))
         return cleat_err_set(err, -EINVAL, "\"%s\" isn't a URL as https://HOST[:PORT][/PATH]",
                              effective.webhook_url);
     if (effective.replicas < 0)

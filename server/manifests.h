@@ -30,6 +30,9 @@ int cleat_manifests_each(const struct cleat_manifests_options *options,
                          int (*fn)(void *arg, struct cleat_value object, struct cleat_err *err),
                          void *arg, struct cleat_err *err) CLEAT_MUST_CHECK;
 
+/** True for a base URL of webhooks: https, a host name or address, maybe a port and a path. */
+bool cleat_manifests_url_valid(const char *url);
+
 #define CLEAT_KIND_NAME_BYTES 256
 
 /** Group and plural of a kind as people write it: KIND[.GROUP] with a kind or a plural, or

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <string.h>
+#include <cleat/name.h>
+#include "server/manifests.h"
 #include "server/options.h"
 
 #define FLAG(name, type, field) \
@@ -60,11 +62,47 @@ enum cleat_log_level cleat_serve_log_level(const struct cleat_serve_options *opt
     return (enum cleat_log_level)level;
 }
 
-int cleat_serve_options_check(const struct cleat_serve_options *options, struct cleat_err *err)
+/* HOST:PORT in form; whether the host is there, listening tells. */
+static bool options_address_valid(const char *address)
+{
+    const char *port = strrchr(address, ':');
+    size_t digits = port ? strspn(port + 1, "0123456789") : 0;
+    unsigned number = 0;
+    if (digits == 0 || digits > 5 || port[1 + digits])
+        return false;
+    for (const char *c = port + 1; *c; c++)
+        number = number * 10 + (unsigned)(*c - '0');
+    return number <= UINT16_MAX;
+}
+
+static int options_check_addresses(const struct cleat_serve_options *options, struct cleat_err *err)
+{
+    const struct {
+        const char *flag;
+        const char *address;
+        bool may_be_off;
+    } addresses[] = {
+        {"webhook-bind-address", options->webhook_bind_address, false},
+        {"metrics-bind-address", options->metrics_bind_address, true},
+        {"health-probe-bind-address", options->health_probe_bind_address, true},
+    };
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+        const char *address = addresses[i].address;
+        bool off = addresses[i].may_be_off && (!*address || strcmp(address, "0") == 0);
+        if (!off && !options_address_valid(address))
+            return cleat_err_set(err, -EINVAL, "--%s: \"%s\" isn't an address as :9443%s",
+                                 addresses[i].flag, address,
+                                 addresses[i].may_be_off ? ", or 0" : "");
+    }
+    return 0;
+}
+
+static int options_check_election(const struct cleat_serve_options *options, struct cleat_err *err)
 {
     int64_t lease_ms = options->leader_elect_lease_duration_ms;
     int64_t renew_ms = options->leader_elect_renew_deadline_ms;
     int64_t retry_ms = options->leader_elect_retry_period_ms;
+    const char *namespace_ = options->leader_elect_namespace;
     if (lease_ms <= renew_ms)
         return cleat_err_set(err, -EINVAL,
                              "--leader-elect-lease-duration isn't longer than "
@@ -73,13 +111,31 @@ int cleat_serve_options_check(const struct cleat_serve_options *options, struct 
         return cleat_err_set(err, -EINVAL,
                              "--leader-elect-renew-deadline isn't longer than 1.2 "
                              "times --leader-elect-retry-period");
-    if (options->webhook_max_body_bytes <= 0 ||
-        options->webhook_max_bytes_in_flight < options->webhook_max_body_bytes)
+    if (namespace_ && !cleat_name_is_dns_label(cleat_str_of(namespace_)))
+        return cleat_err_set(err, -EINVAL, "--leader-elect-namespace: \"%s\" isn't a namespace",
+                             namespace_);
+    if (!cleat_name_is_dns_subdomain(cleat_str_of(options->leader_elect_id)))
+        return cleat_err_set(err, -EINVAL, "--leader-elect-id: \"%s\" isn't the name of a lease",
+                             options->leader_elect_id);
+    return 0;
+}
+
+int cleat_serve_options_check(const struct cleat_serve_options *options, struct cleat_err *err)
+{
+    int r = options_check_election(options, err);
+    if (r == 0)
+        r = options_check_addresses(options, err);
+    if (r < 0)
+        return r;
+    if (options->webhook_max_body_bytes <= 0)
+        return cleat_err_set(err, -EINVAL, "--webhook-max-body-bytes is 0");
+    if (options->webhook_max_bytes_in_flight < options->webhook_max_body_bytes)
         return cleat_err_set(err, -EINVAL,
                              "--webhook-max-bytes-in-flight is less than "
                              "--webhook-max-body-bytes");
-    if (options->webhook_url && strncmp(options->webhook_url, "https://", 8) != 0)
-        return cleat_err_set(err, -EINVAL, "--webhook-url: \"%s\" doesn't begin with https://",
+    if (options->webhook_url && !cleat_manifests_url_valid(options->webhook_url))
+        return cleat_err_set(err, -EINVAL,
+                             "--webhook-url: \"%s\" isn't a URL as https://HOST[:PORT][/PATH]",
                              options->webhook_url);
     return 0;
 }

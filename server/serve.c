@@ -169,7 +169,10 @@ static int serve_make_certs(struct serve *serve, struct cleat_err *err)
                                                 .folder = options->webhook_cert_path,
                                                 .on_bundle = serve_on_bundle,
                                                 .arg = serve};
-        return cleat_watcher_new(&watcher, &serve->watcher, err);
+        int r = cleat_watcher_new(&watcher, &serve->watcher, err);
+        if (r < 0)
+            cleat_err_prefix(err, "--webhook-cert-path");
+        return r;
     }
     struct cleat_rotator_options rotator = {.client = serve->connection.client,
                                             .log = serve->log,
