@@ -8,6 +8,7 @@
 #include "client/transport_loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -21,6 +22,12 @@
 #define LOOP_PENDING_MS 20
 #define LOOP_CREDENTIALS_MS 10000
 #define LOOP_WAKE_ID UINT32_MAX
+#define LOOP_NAP_MS 2
+#define LOOP_NAP_NS (LOOP_NAP_MS * INT64_C(1000000))
+/* Turns with more than this aren't followed by a nap. */
+#define LOOP_NAP_BYTES_MAX ((size_t)128 << 10)
+#define LOOP_GAP_WEIGHT 8
+#define LOOP_GAP_NS_MAX (4 * LOOP_NAP_NS)
 
 static uint64_t loop_key(uint32_t lane, int fd)
 {
@@ -181,6 +188,7 @@ int cleat_transport_loop_new(struct cleat_client *client, struct cleat_transport
     loop->client = cleat_client_ref(client);
     loop->transport = cleat__client_transport(client);
     loop->check_mono_ms = INT64_MAX;
+    loop->pace.gap_ns = LOOP_GAP_NS_MAX;
     loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = loop_key(LOOP_WAKE_ID, loop->wake)};
@@ -351,6 +359,30 @@ static void loop_check_credentials(struct cleat_transport_loop *loop)
         loop_close_others(loop, set->tls_generation);
 }
 
+/* Notes what a turn that began at @now_ns has brought. */
+static void loop_note_pace(struct transport_pace *pace, int64_t now_ns)
+{
+    if (pace->turn_pieces == 0)
+        return;
+    int64_t gap_ns = (now_ns - pace->heard_ns) / (int64_t)pace->turn_pieces;
+    gap_ns = gap_ns < LOOP_GAP_NS_MAX ? gap_ns : LOOP_GAP_NS_MAX;
+    pace->gap_ns += (gap_ns - pace->gap_ns) / LOOP_GAP_WEIGHT;
+    pace->heard_ns = now_ns;
+}
+
+/* Lets more come where that pays; a wake-up ends it. */
+static void loop_nap(struct cleat_transport_loop *loop, int64_t timeout_ms)
+{
+    const struct transport_pace *pace = &loop->pace;
+    bool pays = pace->turn_pieces > 0 && pace->turn_bytes <= LOOP_NAP_BYTES_MAX &&
+                pace->gap_ns < LOOP_NAP_NS / 2;
+    int64_t wait_ms = pays && !loop->sweep ? loop_wait_ms(loop, timeout_ms) : 0;
+    if (wait_ms < 0 || wait_ms > LOOP_NAP_MS) {
+        struct pollfd wake = {.fd = loop->wake, .events = POLLIN};
+        (void)poll(&wake, 1, LOOP_NAP_MS); /* however it ends, the descriptors are looked at next */
+    }
+}
+
 int cleat_transport_loop_run(struct cleat_transport_loop *loop, int64_t timeout_ms,
                              struct cleat_err *err)
 {
@@ -358,14 +390,18 @@ int cleat_transport_loop_run(struct cleat_transport_loop *loop, int64_t timeout_
     struct epoll_event events[LOOP_EVENTS_MAX];
     loop->driving = true;
     loop_begin_pending(loop);
+    loop_nap(loop, timeout_ms);
+    loop->pace.turn_bytes = loop->pace.turn_pieces = 0;
     int count = epoll_wait(loop->epoll, events, LOOP_EVENTS_MAX,
                            loop->sweep ? 0 : (int)loop_wait_ms(loop, timeout_ms));
     int result = count < 0 && errno != EINTR
                      ? cleat_err_set(err, -errno, "watch loop: %s", strerror(errno))
                      : 0;
+    int64_t begin_ns = cleat_clock_mono_ns(cleat_clock_system());
     for (int i = 0; i < count; i++)
         loop_on_event(loop, &events[i]);
     loop_run_timers(loop);
+    loop_note_pace(&loop->pace, begin_ns);
     loop_take_messages(loop);
     loop_check_streams(loop);
     loop_check_credentials(loop);

@@ -49,6 +49,18 @@ struct cleat_transport_stream {
     char message[CURL_ERROR_SIZE];
 };
 
+/*
+ * How fast the streams' bytes come. While pieces (frames, mostly) come faster than two a nap, the
+ * loop looks again only a nap later: one change of threads and few reads for several of them. Large
+ * turns are a load's: nobody naps between those.
+ */
+struct transport_pace {
+    int64_t heard_ns;  /* when the last pieces came */
+    int64_t gap_ns;    /* between two, on a moving average */
+    size_t turn_bytes; /* of this turn, or the last that brought some */
+    size_t turn_pieces;
+};
+
 struct cleat_transport_loop {
     unsigned magic;
     struct cleat_client *client;
@@ -64,6 +76,7 @@ struct cleat_transport_loop {
     bool sweep;                  /* there are dead streams */
     int64_t check_mono_ms;       /* when the next stream may have run out of time */
     int64_t credentials_mono_ms; /* when to look at the credentials next */
+    struct transport_pace pace;
 };
 
 /** The lane for new streams with @set, made where there is none. */

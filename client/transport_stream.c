@@ -64,6 +64,8 @@ static size_t stream_on_body(char *bytes, size_t size, size_t count, void *arg)
         return 0;
     size_t length = size * count;
     stream->heard_mono_ms = cleat_clock_mono_ms(stream->loop->transport->clock);
+    stream->loop->pace.turn_bytes += length;
+    stream->loop->pace.turn_pieces++;
     if (stream->head.code >= 300) {
         /* What doesn't fit makes the Status unreadable; the code still says what happened. */
         (void)cleat_buffer_append(&stream->refusal, bytes, length);
