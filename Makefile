@@ -14,7 +14,7 @@ FIXED_ADDRESSES := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages build test demo bench asan tsan clang fuzz coverage format format-fix layers docs style \
-	exports install clean ci
+	exports manifests install clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,9 @@ exports: build ## write the lists of exported symbols anew
 	tools/check-exports.sh --update build/libcleat.so tests/exports/libcleat.list
 	if [ -e build/libcleat-apiserver.so ]; then \
 		tools/check-exports.sh --update build/libcleat-apiserver.so tests/exports/libcleat-apiserver.list; fi
+
+manifests: build ## make deploy/install.yaml of deploy/base anew
+	tools/check-manifests.sh --update build/cleat
 
 install: build ## install to PREFIX (/usr/local), below DESTDIR
 	cmake --install build --prefix $(PREFIX)

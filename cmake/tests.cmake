@@ -98,7 +98,14 @@ cleat_check(docs ${CLEAT_TOOLS}/check-docs.sh)
 cleat_check(style ${CLEAT_TOOLS}/check-style.sh)
 cleat_check(locks ${CLEAT_TOOLS}/check-locks.sh)
 cleat_check(readme ${CLEAT_TOOLS}/check-readme.sh)
+cleat_check(manifests ${CLEAT_TOOLS}/check-manifests.sh $<TARGET_FILE:cleat>)
 cleat_check(tools ${PROJECT_SOURCE_DIR}/tests/tools/check.sh)
+
+# The commands that the demo prints, by a real kubectl where there is one.
+add_test(NAME kubectl/demo
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/kubectl/demo.sh $<TARGET_FILE:cleat> ${PROJECT_SOURCE_DIR})
+set_tests_properties(kubectl/demo PROPERTIES TIMEOUT 240 LABELS kubectl SKIP_RETURN_CODE 77
+    ENVIRONMENT "${CLEAT_TEST_ENVIRONMENT}")
 
 # The libraries as users get them. Sanitizers would need their run time in the user's program.
 if(NOT CLEAT_SANITIZE)

@@ -283,6 +283,9 @@ const struct cleat_story_step cleat_story[] = {
      "--from-literal=password=hunter2\n"
      "kubectl create namespace team-a\n"
      "kubectl label namespace team-a team=true\n"
+     "kubectl create namespace team-b\n"
+     "kubectl label namespace team-b team=true\n"
+     "kubectl create namespace other\n"
      "kubectl apply --validate=false -f examples/mirror.yaml\n"
      "kubectl get secret registry-credentials --namespace team-a",
      story_mirror},
