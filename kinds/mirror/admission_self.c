@@ -89,8 +89,12 @@ int cleat__mirror_mutate(void *arg, const struct cleat_review *review,
     if (rc < 0)
         return cleat_err_set(err, rc, "kind %.*s: %s", CLEAT_STR_ARG(kind), cleat_err_text(&found));
     if (rc > 0) {
-        cleat_verdict_deny(verdict, 422, "Invalid", "spec.source.apiVersion: %s; give it",
-                           cleat_err_text(&found));
+        if (found.code == -ENOENT)
+            cleat_verdict_deny(verdict, 422, "Invalid", "spec.source.kind: %s",
+                               cleat_err_text(&found));
+        else
+            cleat_verdict_deny(verdict, 422, "Invalid", "spec.source.apiVersion: %s; give it",
+                               cleat_err_text(&found));
         return 0;
     }
     rc = cleat_verdict_draft(verdict, review, &draft, err);
