@@ -45,7 +45,7 @@ api_server() {
     shift
     "$cleat" apiserver --write-kubeconfig "$root/$name" "$@" >"$root/$name.url" 2>"$root/$name.log" &
     started=$!
-    servers="$servers $started"
+    servers="$started $servers" # the last first
     until_true test -s "$root/$name.url"
     url=$(cat "$root/$name.url")
 }
@@ -80,7 +80,7 @@ sed 's/"token":"[^"]*"/"token":"server-token"/' "$root/kubeconfig" >"$root/serve
 "$cleat" serve --kubeconfig "$root/server" --webhook-url "$webhooks" --webhook-bind-address "${webhooks#https://}" \
     --health-probe-bind-address "${health#http://}" --metrics-bind-address 0 --leader-elect \
     --log-format text 2>"$root/serve.log" &
-servers="$servers $!"
+servers="$! $servers"
 until_true kubectl --kubeconfig /dev/null --server "$health" get --raw /readyz
 
 # What the demo says, as lines of "STEP|COMMAND".
