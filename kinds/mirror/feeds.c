@@ -101,6 +101,7 @@ static int kind_watch(struct mirror_feeds *feeds, struct mirror_kind *kind, stru
         .type = CLEAT_WATCH_MAPPED,
         .feed = {.resource = kind->resource, .label_selector = MIRROR_LABEL},
         .map = cleat__mirror_map_copy,
+        .map_arg = feeds->arg,
     };
     int rc = 0;
     if (!kind->watch)

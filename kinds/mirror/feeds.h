@@ -22,7 +22,7 @@ struct mirror_feeds {
     struct mirror_kind *kinds; /* all that ever were: a store's index stays with it */
     struct cleat_map sources;  /* by key */
     struct cleat_map holds;    /* by the Mirror's name */
-    void *arg;                 /* of cleat__mirror_map_source */
+    void *arg;                 /* of the mappings */
 };
 
 /* What a Mirror holds; borrowed until it lets go. */

@@ -9,18 +9,6 @@
 
 static const struct cleat_str mapping_cluster = {"", 0};
 
-void cleat__mirror_map_copy(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue)
-{
-    struct cleat_scratch scratch, owner_scratch;
-    struct cleat_str label =
-        cleat_value_text(cleat_value_get(cleat_object_labels(object), MIRROR_LABEL), &scratch);
-    struct cleat_str owner = cleat__mirror_copy_owner(cleat_object_value(object), &owner_scratch);
-    if (label.length > 0)
-        cleat_enqueue_key(enqueue, mapping_cluster, label);
-    if (owner.length > 0 && !cleat_str_equal(owner, label))
-        cleat_enqueue_key(enqueue, mapping_cluster, owner);
-}
-
 /* Walks all Mirrors; each question is asked of a spec that was read. */
 struct mapping_walk {
     struct cleat_mirror *mirror;
@@ -48,6 +36,44 @@ static void mapping_walk_all(struct mapping_walk *walk)
                                                               resync finds what this one missed */
 }
 
+static bool mapping_is_rival(const struct mapping_walk *walk, const struct mirror_spec *spec)
+{
+    return cleat__mirror_same_place(walk->spec, spec);
+}
+
+/* A copy whose Mirror is gone, or goes: its place will be free for others. */
+static bool mapping_is_left(struct cleat_mirror *mirror, struct cleat_value copy,
+                            struct cleat_str owner)
+{
+    struct cleat_object *keeper = NULL;
+    if (cleat_store_lookup(mirror->mirrors, mapping_cluster, owner, &keeper) != 0)
+        return true;
+    bool left =
+        cleat_object_deleting(keeper) || !cleat__mirror_copy_is_of(copy, cleat_object_uid(keeper));
+    cleat_object_unref(keeper);
+    return left;
+}
+
+void cleat__mirror_map_copy(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue)
+{
+    struct cleat_mirror *mirror = cleat__mirror_of(arg);
+    struct cleat_scratch scratch, owner_scratch;
+    struct cleat_str label =
+        cleat_value_text(cleat_value_get(cleat_object_labels(object), MIRROR_LABEL), &scratch);
+    struct cleat_str owner = cleat__mirror_copy_owner(cleat_object_value(object), &owner_scratch);
+    if (label.length > 0)
+        cleat_enqueue_key(enqueue, mapping_cluster, label);
+    if (owner.length > 0 && !cleat_str_equal(owner, label))
+        cleat_enqueue_key(enqueue, mapping_cluster, owner);
+    if (mapping_is_left(mirror, cleat_object_value(object), owner)) {
+        const struct mirror_spec place = {.api_version = cleat_object_api_version(object),
+                                          .kind = cleat_object_kind(object),
+                                          .copy_name = cleat_object_name(object)};
+        struct mapping_walk walk = {mirror, object, enqueue, mapping_is_rival, &place};
+        mapping_walk_all(&walk);
+    }
+}
+
 static bool mapping_is_source(const struct mapping_walk *walk, const struct mirror_spec *spec)
 {
     return cleat__mirror_is_source_of(
@@ -73,11 +99,6 @@ void cleat__mirror_map_namespace(void *arg, struct cleat_object *object,
 {
     struct mapping_walk walk = {cleat__mirror_of(arg), object, enqueue, mapping_reaches, NULL};
     mapping_walk_all(&walk);
-}
-
-static bool mapping_is_rival(const struct mapping_walk *walk, const struct mirror_spec *spec)
-{
-    return cleat__mirror_same_place(walk->spec, spec);
 }
 
 void cleat__mirror_map_rivals(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue)

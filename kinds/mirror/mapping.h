@@ -8,7 +8,8 @@
 
 #include <cleat/controller.h>
 
-/** A copy: the Mirror that its label names, and the one that owns it. */
+/** A copy: the Mirror that its label names, and the one that owns it; where that is gone, those
+ * that want its place. */
 void cleat__mirror_map_copy(void *arg, struct cleat_object *object, struct cleat_enqueue *enqueue);
 /** A source: the Mirrors of which it is. */
 void cleat__mirror_map_source(void *arg, struct cleat_object *object,

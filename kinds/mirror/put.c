@@ -263,6 +263,13 @@ static bool put_other_mirrors(struct mirror_pass *pass, struct cleat_str namespa
     struct put_look look = {.uid = cleat__mirror_copy_uid(cleat_object_value(existing), &scratch)};
     if (look.uid.length > 0)
         owner = put_find_mirror(pass, &look, put_look_owner);
+    if (!owner && look.uid.length > 0 &&
+        cleat_owner_has_uid(cleat_object_value(existing), look.uid)) {
+        cleat__mirror_tally_fail(&pass->tally, namespace_, MIRROR_PROGRESSING,
+                                 "the copy of a Mirror that is gone waits to be collected");
+        cleat__mirror_pass_again(pass, 10 * MIRROR_SOON_MS);
+        return true;
+    }
     if (!owner)
         return false;
     if (cleat_store_lookup(pass->mirror->namespaces, CLEAT_STR(""), namespace_, &place) == 0 &&

@@ -229,6 +229,92 @@ START_TEST(test_services_lose_addresses)
 }
 END_TEST
 
+/* Changes a Mirror as if it had been judged. */
+static void change(struct mirror_fixture *fixture, const char *name, const char *patch)
+{
+    ck_assert_int_eq(cluster_remove(&fixture->cluster, &fixture_hooks, NULL, "cleat-validating"),
+                     0);
+    ck_assert_int_eq(cluster_patch(&fixture->cluster, &fixture_mirrors, NULL, name, patch), 0);
+    fixture_put(fixture, FIXTURE_GUARD);
+}
+
+/* What a Mirror made under another name or of another kind goes. */
+START_TEST(test_spec_changes)
+{
+    struct mirror_fixture fixture;
+    open_with_teams(&fixture);
+    fixture_mirror(&fixture, "reg", "reg", TEAM);
+    FIXTURE_WAIT(&fixture, "reg", "Synced", 2, 2);
+    change(&fixture, "reg", "{\"spec\":{\"copy\":{\"name\":\"other\"}}}");
+    CLEAT_WAIT_FOR(fixture_has(&fixture, "ci", "other", "data.k", "b25l"), 10000);
+    CLEAT_WAIT_FOR(!fixture_has(&fixture, "ci", "reg", NULL, NULL), 10000);
+    ck_assert_int_eq(
+        cluster_make(&fixture.cluster, &fixture_maps, "platform",
+                     "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
+                     "\"map\",\"namespace\":\"platform\"},\"data\":{\"a\":\"b\"}}"),
+        0);
+    change(&fixture, "reg",
+           "{\"spec\":{\"copy\":null,\"source\":{\"kind\":\"ConfigMap\",\"name\":\"map\"}}}");
+    CLEAT_WAIT_FOR(cluster_has(&fixture.cluster, &fixture_maps, "ci", "map", "data.a", "b"), 10000);
+    CLEAT_WAIT_FOR(!fixture_has(&fixture, "ci", "other", NULL, NULL), 10000);
+    FIXTURE_WAIT(&fixture, "reg", "Synced", 2, 2);
+    fixture_close(&fixture);
+}
+END_TEST
+
+/* More than one pass may write, and no more is written than has to be. */
+START_TEST(test_many_namespaces)
+{
+    struct mirror_fixture fixture;
+    open_with_teams(&fixture);
+    for (int i = 0; i < 448; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "ns-%03d", i);
+        fixture_namespace(&fixture, name, "\"team\":\"true\"");
+    }
+    uint64_t before =
+        cleat_apiserver_requests(fixture.cluster.server, "POST", "/api/v1/namespaces/", NULL);
+    fixture_mirror(&fixture, "reg", "reg", TEAM);
+    FIXTURE_WAIT(&fixture, "reg", "Synced", 450, 450);
+    ck_assert(fixture_has(&fixture, "ns-447", "reg", "data.k", "b25l"));
+    ck_assert_uint_eq(
+        cleat_apiserver_requests(fixture.cluster.server, "POST", "/api/v1/namespaces/", NULL) -
+            before,
+        450);
+    ck_assert_uint_eq(
+        cleat_apiserver_requests(fixture.cluster.server, "PUT", "/api/v1/namespaces/", NULL), 0);
+    fixture_close(&fixture);
+}
+END_TEST
+
+static int event_count(void *arg, struct cleat_value item)
+{
+    int *count = arg;
+    *count += cleat_value_is(cleat_value_get(item, "reason"), "Copied") &&
+              cleat_value_is(cleat_value_find(item, "regarding.name"), "reg");
+    return 0;
+}
+
+START_TEST(test_events)
+{
+    struct mirror_fixture fixture;
+    const struct cleat_client_target target = {&fixture_events, "default", NULL, NULL};
+    int count = 0;
+    open_with_teams(&fixture);
+    fixture_mirror(&fixture, "reg", "reg", TEAM);
+    FIXTURE_WAIT(&fixture, "reg", "Synced", 2, 2);
+    for (int i = 0; i < 5000 && count == 0; i++) {
+        ck_assert_int_eq(
+            cleat_client_list_each(fixture.cluster.admin, &target, NULL, event_count, &count, NULL),
+            0);
+        cleat_wait_moment();
+    }
+    ck_assert_int_eq(count, 1);
+    fixture_close(&fixture);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("mirror copies", test_copies_appear, test_copies_follow, test_copies_are_repaired,
                  test_repaired_after_restart, test_deleted_mirror, test_orphans_stay,
-                 test_source_missing, test_keys_and_immutable, test_services_lose_addresses)
+                 test_source_missing, test_keys_and_immutable, test_services_lose_addresses,
+                 test_spec_changes, test_many_namespaces, test_events)
