@@ -47,10 +47,23 @@ static void serve_on_bundle(void *arg, struct cleat_bundle *bundle)
     atomic_store_explicit(&serve->certified, true, memory_order_relaxed);
 }
 
+/* The wait for the caches would tell nobody what it waits for. */
+static void serve_look_for_crd(struct serve *serve)
+{
+    static const struct cleat_gvk gvk = {"cleat.dev", "v1alpha1", "Mirror"};
+    struct cleat_err err = CLEAT_ERR_INIT;
+    struct cleat_resource resource;
+    int r = cleat_discovery_kind(cleat_manager_discovery(serve->manager), &gvk, &resource, &err);
+    if (r > 0)
+        cleat_warn(serve->log, "a CRD isn't there, waiting for it: apply `cleat manifests --crds`",
+                   cleat_log_text("crd", "mirrors.cleat.dev"));
+}
+
 /* The API server has answered: it knows us under this name. */
 static int serve_on_reached(void *arg, const char *username, struct cleat_err *err)
 {
     struct serve *serve = arg;
+    serve_look_for_crd(serve);
     return cleat_mirror_set_username(serve->mirror, username, err);
 }
 
