@@ -12,7 +12,7 @@ status=0
 fresh() {
     rm -rf "$root/tree"
     mkdir -p "$root/tree/include/cleat" "$root/tree/base" "$root/tree/kube" "$root/tree/certs" \
-        "$root/tree/client"
+        "$root/tree/client" "$root/tree/examples" "$root/tree/docs"
     cd "$root/tree"
     printf '%s\n' "$spdx" '/*' ' * A noun.' ' */' '/** Does a thing, briefly. */' \
         'CLEAT_EXPORT void cleat_noun_do(void);' >include/cleat/noun.h
@@ -22,6 +22,16 @@ fresh() {
     printf '%s\n' "$spdx" '#include <openssl/x509.h>' >certs/key.c
     printf '%s\n' "$spdx" 'int high;' >kube/kind.h
     printf '%s\n' "$spdx" 'int higher;' >client/kind.h
+    printf '%s\n' "$spdx" 'int main(void) { return 0; }' >examples/controller.c
+    printf '%s\n' "$spdx" 'int main(void) { return 1; }' >examples/webhook.c
+    for file in examples/controller.c examples/webhook.c; do
+        printf '%s\n' "<!-- $file -->" '```c'
+        cat "$file"
+        printf '%s\n' '```' ''
+    done >README.md
+    printf '%s\n' "$spdx" 'CLEAT_LOCK_CLASS(NOUN, "a noun")' >base/lock_classes.def
+    printf '%s\n' '| class | guards |' '|---|---|' '| NOUN | a noun | here |' '| `main` | 1 |' >ARCHITECTURE.md
+    printf '%s\n' 'See [the picture](../ARCHITECTURE.md).' >docs/guide.md
 }
 
 # expect RESULT CHECK: 0 content, 1 finds something.
@@ -43,7 +53,7 @@ plant() {
 }
 
 fresh
-for check in layers docs style; do
+for check in layers docs style readme locks; do
     expect 0 "$check" "the clean tree"
 done
 plant base/noun.c '#include "kube/kind.h"' layers
@@ -57,6 +67,12 @@ plant include/cleat/noun.h '#include "base/mem.h"' layers
 plant include/cleat/noun.h 'CLEAT_EXPORT int cleat_noun_undocumented(void);' docs
 plant include/cleat/noun.h '/** */
 CLEAT_EXPORT int cleat_noun_empty(void);' docs
+plant examples/webhook.c 'int more;' readme
+plant README.md 'See [nothing](docs/nothing.md).' readme
+plant docs/guide.md 'See [nothing](nothing.md).' readme
+plant base/lock_classes.def 'CLEAT_LOCK_CLASS(OTHER, "another")' locks
+plant ARCHITECTURE.md '| OTHER | another | nowhere |' locks
+plant base/noun.c 'int r = cleat_thread_start(t, "unknown", 0, f, a, err);' locks
 plant base/noun.c 'void f(void) { free(0); }' style
 plant base/noun.c 'int f(char *x) { return sprintf(x, "y"); }' style
 plant base/noun.c 'long f(void) { return time(0); }' style
