@@ -133,23 +133,37 @@ static int condition_write(struct cleat_draft *draft, size_t index, struct condi
     return cleat_draft_set_int(draft, path, condition->observed_generation, err);
 }
 
+/* The conditions as the draft stands; lacking memory mustn't look like an absence. */
+static int condition_list(struct cleat_draft *draft, struct cleat_value *ret, struct cleat_err *err)
+{
+    struct cleat_value root = CLEAT_VALUE_NONE;
+    int r = cleat_draft_freeze(draft, &root, err);
+    if (r == 0)
+        *ret = cleat_value_find(root, CONDITIONS_PATH);
+    return r;
+}
+
 /* Appends an element with only its type. */
 static int condition_append(struct cleat_draft *draft, const char *type, struct cleat_err *err)
 {
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *element = NULL;
+    struct cleat_value value = CLEAT_VALUE_NONE;
     int r = cleat_draft_new(CLEAT_VALUE_NONE, &element, err);
     if (r == 0)
         r = cleat_draft_set_text(element, "type", type, err);
     if (r == 0)
-        r = cleat_draft_append(draft, CONDITIONS_PATH, cleat_draft_value(element), err);
-    return r;
+        r = cleat_draft_freeze(element, &value, err);
+    return r == 0 ? cleat_draft_append(draft, CONDITIONS_PATH, value, err) : r;
 }
 
 /* The index of the element of that type, appended where there was none. */
 static int condition_ensure(struct cleat_draft *draft, const char *type, size_t *ret_index,
                             struct cleat_err *err)
 {
-    struct cleat_value conditions = cleat_value_find(cleat_draft_value(draft), CONDITIONS_PATH);
+    struct cleat_value conditions = CLEAT_VALUE_NONE;
+    int r = condition_list(draft, &conditions, err);
+    if (r < 0)
+        return r;
     enum cleat_value_type found = cleat_value_type(conditions);
     *ret_index = 0;
     if (found == CLEAT_TYPE_ARRAY) {
@@ -158,7 +172,7 @@ static int condition_ensure(struct cleat_draft *draft, const char *type, size_t 
             return 0;
     }
     if (found == CLEAT_TYPE_NULL) {
-        int r = cleat_draft_remove(draft, CONDITIONS_PATH, err);
+        r = cleat_draft_remove(draft, CONDITIONS_PATH, err);
         if (r < 0)
             return r;
     }
@@ -175,10 +189,12 @@ int cleat_condition_set(struct cleat_draft *draft, const struct cleat_condition 
         return r;
     struct cleat_str message = cleat_str_of(condition->message ? condition->message : "");
     message.length = cleat_utf8_cut(message, CONDITION_MESSAGE_BYTES_MAX);
+    struct cleat_value conditions = CLEAT_VALUE_NONE;
     r = condition_ensure(draft, condition->type, &index, err);
+    if (r == 0)
+        r = condition_list(draft, &conditions, err);
     if (r < 0)
         return r;
-    struct cleat_value conditions = cleat_value_find(cleat_draft_value(draft), CONDITIONS_PATH);
     struct condition_same same =
         condition_compare(cleat_value_at(conditions, index), condition, message);
     if (condition_all_same(same))
@@ -190,9 +206,10 @@ int cleat_condition_set(struct cleat_draft *draft, const struct cleat_condition 
 int cleat_condition_remove(struct cleat_draft *draft, const char *type, struct cleat_err *err)
 {
     char path[64];
-    struct cleat_value conditions = cleat_value_find(cleat_draft_value(draft), CONDITIONS_PATH);
-    if (cleat_value_type(conditions) != CLEAT_TYPE_ARRAY)
-        return 0;
+    struct cleat_value conditions = CLEAT_VALUE_NONE;
+    int r = condition_list(draft, &conditions, err);
+    if (r < 0 || cleat_value_type(conditions) != CLEAT_TYPE_ARRAY)
+        return r;
     size_t index = condition_index(conditions, type);
     if (index == cleat_value_count(conditions))
         return 0;

@@ -89,7 +89,7 @@ int cleat__mirror_mutate(void *arg, const struct cleat_review *review,
     if (rc < 0)
         return cleat_err_set(err, rc, "kind %.*s: %s", CLEAT_STR_ARG(kind), cleat_err_text(&found));
     if (rc > 0) {
-        if (found.code == -ENOENT)
+        if (rc == CLEAT_DISCOVERY_UNKNOWN)
             cleat_verdict_deny(verdict, 422, "Invalid", "spec.source.kind: %s",
                                cleat_err_text(&found));
         else

@@ -206,7 +206,7 @@ START_TEST(test_mutations)
     } cases[] = {
         {OF("", "Secret"), NULL, true, "\"allowed\":true"},
         {OF("\"apiVersion\":\"v1\",", "Secret"), NULL, false, "\"allowed\":true"},
-        {OF("", "Nothing"), NULL, false, "spec.source.apiVersion"},
+        {OF("", "Nothing"), NULL, false, "spec.source.kind"},
         {OF("\"apiVersion\":\"v1\",", "Deployment"), OF("\"apiVersion\":\"v1\",", "Secret"), true,
          "\"allowed\":true"},
         {OF("\"apiVersion\":\"v1\",", "ConfigMap"), OF("\"apiVersion\":\"v1\",", "Secret"), false,
