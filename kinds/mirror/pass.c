@@ -32,7 +32,8 @@ void cleat__mirror_pass_again(struct mirror_pass *pass, int64_t ms)
 
 bool cleat__mirror_pass_is_full(const struct mirror_pass *pass)
 {
-    return pass->writes >= MIRROR_WRITES_MAX || cleat_context_stopping(pass->context);
+    return pass->writes >= MIRROR_WRITES_MAX || pass->unanswered ||
+           cleat_context_stopping(pass->context);
 }
 
 /* Room for one more element of @size bytes; the array may move. */
@@ -204,6 +205,7 @@ void cleat__mirror_note_failure(struct mirror_pass *pass, struct cleat_str names
     bool refused = err->http_status >= 400 && err->http_status < 500 && code != -EBUSY;
     cleat__mirror_tally_fail(&pass->tally, namespace_, MIRROR_FAILED, "%s", cleat_err_text(err));
     pass->denied = pass->denied || code == -EACCES;
+    pass->unanswered = pass->unanswered || err->http_status == 0;
     if (refused) {
         cleat__mirror_pass_again(pass, MIRROR_AGAIN_MS);
     } else if (pass->failed == 0) {

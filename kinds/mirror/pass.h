@@ -47,6 +47,7 @@ struct mirror_pass {
     size_t writes;
     int64_t again_ms;          /* 0: not by itself */
     bool denied;               /* a write was answered 403 */
+    bool unanswered;           /* a call got no answer: the rest waits for the next pass */
     int failed;                /* the first failure that passes by itself; 0: none */
     struct cleat_err error;    /* of @failed */
     struct cleat_object *last; /* what was written last; owned reference */

@@ -317,8 +317,32 @@ START_TEST(test_absent_namespace)
 }
 END_TEST
 
+/* One namespace whose writes the API server fails stops no other; it is tried until it mends. */
+START_TEST(test_failures_mend)
+{
+    static const int statuses[] = {500, 403};
+    for (size_t i = 0; i < 2; i++) {
+        struct mirror_fixture fixture;
+        const struct cleat_fault fault = {.method = "POST",
+                                          .path = "/api/v1/namespaces/ci/secrets",
+                                          .status = statuses[i],
+                                          .times = statuses[i] == 500 ? 3 : 0};
+        open_with_ci(&fixture);
+        fixture_namespace(&fixture, "zoo", "\"team\":\"true\"");
+        ck_assert_int_gt(cleat_apiserver_fault(fixture.cluster.server, &fault), 0);
+        fixture_mirror(&fixture, "reg", "reg", TEAM);
+        if (statuses[i] == 500)
+            FIXTURE_WAIT(&fixture, "reg", "Synced", 2, 2);
+        else
+            FIXTURE_WAIT(&fixture, "reg", "Failed", 2, 1);
+        ck_assert(fixture_has(&fixture, "zoo", "reg", "data.k", "b25l"));
+        fixture_close(&fixture);
+    }
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("mirror rules", test_conflict_is_skipped, test_conflict_is_replaced,
                  test_replace_has_limits, test_source_is_not_replaced, test_namespace_refuses,
                  test_source_allows_some, test_copy_is_released, test_older_mirror_has_it,
                  test_kinds, test_tokens_are_never_mirrored, test_forbidden_kind, test_guard,
-                 test_hooks_name_the_kinds, test_absent_namespace)
+                 test_hooks_name_the_kinds, test_absent_namespace, test_failures_mend)
