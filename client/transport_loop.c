@@ -22,7 +22,7 @@
 #define LOOP_PENDING_MS 20
 #define LOOP_CREDENTIALS_MS 10000
 #define LOOP_WAKE_ID UINT32_MAX
-#define LOOP_NAP_MS 2
+#define LOOP_NAP_MS 5
 #define LOOP_NAP_NS (LOOP_NAP_MS * INT64_C(1000000))
 /* Turns with more than this aren't followed by a nap. */
 #define LOOP_NAP_BYTES_MAX ((size_t)128 << 10)
