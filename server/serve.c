@@ -12,6 +12,7 @@
 #include "server/connect.h"
 #include "server/publisher.h"
 #include "server/serve.h"
+#include "server/settle.h"
 
 #define SERVE_NAMES_MAX 8
 #define SERVE_DRAIN_MS 3000
@@ -213,7 +214,7 @@ static int serve_make_mirror(struct serve *serve, struct cleat_err *err)
  * is waited for. */
 static int serve_add_runnables(struct serve *serve, struct cleat_err *err)
 {
-    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 3];
+    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 4];
     size_t count = 0;
     int r = 0;
     for (size_t i = 0; i < SERVE_SERVER_COUNT; i++)
@@ -226,6 +227,7 @@ static int serve_add_runnables(struct serve *serve, struct cleat_err *err)
     runnables[count++] = serve->rotator
                              ? cleat_rotator_runnable(serve->rotator, CLEAT_GROUP_WEBHOOKS)
                              : cleat_watcher_runnable(serve->watcher, CLEAT_GROUP_WEBHOOKS);
+    runnables[count++] = cleat_settle_runnable();
     for (size_t i = 0; r == 0 && i < count; i++)
         r = cleat_manager_add(serve->manager, &runnables[i], err);
     if (r == 0)
