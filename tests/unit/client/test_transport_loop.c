@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include "base/mem.h"
+#include "client/transport_loop.h"
 #include "support/client_fixture.h"
 #include "support/fake_clock.h"
 #include "support/suite.h"
@@ -440,8 +441,51 @@ START_TEST(test_big)
 }
 END_TEST
 
+/* Frames that come fast are noted, and let the loop nap before it looks again. */
+START_TEST(test_pace)
+{
+    struct client_fixture fixture;
+    struct cleat_transport_loop *loop = NULL;
+    struct seen seen = {0};
+    loop_open(&fixture, script_big, NULL, &loop);
+    int64_t slow_ns = loop->pace.gap_ns;
+    loop->pace.heard_ns = cleat_clock_mono_ns(cleat_clock_system());
+    seen_start(&seen, loop, "/", 0, 0);
+    RUN_UNTIL(loop, seen.ends);
+    ck_assert_int_lt(loop->pace.gap_ns, slow_ns);
+    ck_assert_uint_eq(seen.total, 1048576);
+    loop_close(&fixture, loop);
+}
+END_TEST
+
+static int64_t run_fast(struct cleat_transport_loop *loop, size_t turn_bytes, int64_t timeout_ms)
+{
+    loop->pace =
+        (struct transport_pace){.gap_ns = 1000, .turn_bytes = turn_bytes, .turn_pieces = 1};
+    int64_t begin_ns = cleat_clock_mono_ns(cleat_clock_system());
+    ck_assert_int_eq(cleat_transport_loop_run(loop, timeout_ms, NULL), 0);
+    ck_assert_uint_eq(loop->pace.turn_pieces, 0);
+    return cleat_clock_mono_ns(cleat_clock_system()) - begin_ns;
+}
+
+/* A nap is never longer than what the caller wants to wait, and a wake-up isn't lost in it. */
+START_TEST(test_nap)
+{
+    struct client_fixture fixture;
+    struct cleat_transport_loop *loop = NULL;
+    loop_open(&fixture, script_three_chunks, NULL, &loop);
+    cleat_transport_loop_wake(loop);
+    (void)run_fast(loop, 100, -1); /* returns at all */
+    ck_assert_int_ge(run_fast(loop, 100, 20), 20000000);
+    cleat_transport_loop_wake(loop);
+    (void)run_fast(loop, SIZE_MAX, -1); /* a load's turn: no nap, and the wake-up is seen */
+    (void)run_fast(loop, 100, 0);
+    loop_close(&fixture, loop);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("transport_loop", test_stream, test_connection_serves_the_next, test_refusal,
                  test_broken_in_the_middle, test_refused_connection, test_stall,
                  test_stall_leaves_the_connection, test_cut, test_refused_bytes,
                  test_start_in_a_callback, test_free_with_streams, test_many, test_wake, test_fence,
-                 test_big)
+                 test_big, test_pace, test_nap)
