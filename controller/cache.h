@@ -78,7 +78,8 @@ int cleat__cache_metrics_init(struct cleat_cache *cache, struct cleat_metrics *m
                               struct cleat_err *err) CLEAT_MUST_CHECK;
 /** Publishes what is read rather than counted, where it's due. The ingest thread. */
 void cleat__cache_metrics_turn(struct cleat_cache *cache, int64_t now_mono_ms);
-/** At the end mark of @feed: it takes over what it serves. The ingest thread. */
+/** At the end mark of @feed: it takes over what it serves, unless it is about to go itself. The
+ * ingest thread. */
 void cleat__cache_take_over(struct cleat_cache *cache, struct cleat_feed *feed);
 
 #endif

@@ -189,7 +189,7 @@ void *cleat__cache_ingest(void *arg)
 void cleat__cache_take_over(struct cleat_cache *cache, struct cleat_feed *feed)
 {
     cleat_lock_take(&cache->lock);
-    for (size_t i = 0; i < cache->feed_count; i++) {
+    for (size_t i = 0; i < cache->feed_count && !feed->leaving; i++) {
         struct cleat_feed *other = cache->feeds[i];
         if (other == feed || other->leaving || other->wider || !cleat__feed_serves(feed, other))
             continue;

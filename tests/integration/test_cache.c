@@ -8,6 +8,7 @@
 #include <cleat/cache.h>
 #include <cleat/projection.h>
 
+#include "controller/cache.h"
 #include "controller/feed.h"
 #include "base/thread.h"
 #include "integration/cluster.h"
@@ -509,6 +510,23 @@ START_TEST(test_feed_that_goes_while_it_loads)
 }
 END_TEST
 
+/* It was given up between its last bytes and its end mark: who depends on it would wait for ever.
+ */
+START_TEST(test_feed_that_goes_takes_nobody_over)
+{
+    struct fixture f;
+    fixture_open(&f);
+    fixture_cache(&f, (struct cleat_cache_options){.name = NULL}, &everything);
+    fixture_sync(&f);
+    struct cleat_feed going = *f.feed;
+    going.leaving = true;
+    cleat__cache_take_over(f.cache, &going);
+    ck_assert_ptr_null(f.feed->wider);
+    ck_assert_uint_eq(going.refs, f.feed->refs);
+    fixture_close(&f);
+}
+END_TEST
+
 /* The cache's clock is moved by hand; what wakes its thread is a feed that is added. */
 START_TEST(test_broken_watch_becomes_stale)
 {
@@ -715,5 +733,6 @@ CLEAT_SUITE_MAIN("cache", test_load_and_follow, test_pages, test_old_server_with
                  test_refused_feed_says_so, test_broken_stream_is_resumed,
                  test_feeds_are_shared_and_end_with_the_last, test_selectors_are_the_servers,
                  test_metadata_only_then_wider, test_index_added_late,
-                 test_feed_that_goes_while_it_loads, test_broken_watch_becomes_stale, test_metrics,
-                 test_everything_at_once, test_objects_outlive_the_cache)
+                 test_feed_that_goes_while_it_loads, test_feed_that_goes_takes_nobody_over,
+                 test_broken_watch_becomes_stale, test_metrics, test_everything_at_once,
+                 test_objects_outlive_the_cache)
