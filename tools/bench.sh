@@ -43,6 +43,7 @@ server_start() { # PODS
     rm -f "$work/orders"
     mkfifo "$work/orders"
     exec 3<>"$work/orders"
+    : >"$work/server"
     "$build/bench/serve_pods" "$1" --write-kubeconfig "$work/config" <"$work/orders" >"$work/server" &
     server=$!
     line "$work/server" 1 READY >/dev/null
@@ -56,6 +57,7 @@ server_stop() {
 
 # Loads a cache and prints what it took (also: $printed). RATE: changes a second that follow, or 0.
 client_run() { # PROGRAM PODS FIELDS RATE
+    : >"$work/client"
     "$build/bench/$1" --kubeconfig "$work/config" --resource v1/pods --fields "$3" >"$work/client" &
     client=$!
     line "$work/client" 1 SYNCED >/dev/null
