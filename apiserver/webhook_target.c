@@ -34,6 +34,8 @@ static int target_bundle(struct cleat_value client, struct cleat_api_webhook_tar
     if (!text.length)
         return 0;
     int result = cleat_base64_decode(&pem, text, NULL);
+    if (result == 0 && (!pem.length || !strstr(pem.data, "-----BEGIN CERTIFICATE-----")))
+        result = -EINVAL;
     if (result == 0)
         target->ca_pem = cleat_buffer_take(&pem);
     cleat_buffer_fini(&pem);
