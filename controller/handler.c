@@ -202,7 +202,8 @@ static void events_tell(struct cleat__events *events, struct cleat_store *store,
     const struct ring_record *record = &item->record;
     struct cleat_value name = {store->lender->heap, record->name};
     struct cleat_event event = {
-        .type = (enum cleat_event_type)record->type,
+        .type =
+            record->type == RING_GONE ? CLEAT_EVENT_DELETED : (enum cleat_event_type)record->type,
         .initial = record->type == CLEAT_EVENT_ADDED && (record->flags & RING_INITIAL) != 0,
         .state_unknown = (record->flags & RING_UNKNOWN) != 0,
         .resource = &store->resource,

@@ -178,32 +178,43 @@ static void ring_new(struct cleat__ring *ring, const struct ring_post *post)
     ring->pushed += post->stage ? 0 : 1;
 }
 
-/* What a record has become after one more change, or -1: nothing. */
-static int ring_joined(enum cleat_event_type before, enum cleat_event_type change)
+/*
+ * What a record has become after one more change. What came and went before anybody was told isn't
+ * nothing: whoever made it counts on hearing that it's gone.
+ */
+static unsigned ring_joined(unsigned before, enum cleat_event_type change)
 {
+    bool untold = before == CLEAT_EVENT_ADDED || before == RING_GONE;
     if (change == CLEAT_EVENT_RESYNC)
-        return (int)before;
-    switch (before) {
-    case CLEAT_EVENT_ADDED: return change == CLEAT_EVENT_DELETED ? -1 : CLEAT_EVENT_ADDED;
-    case CLEAT_EVENT_DELETED:
-        return change == CLEAT_EVENT_DELETED ? CLEAT_EVENT_DELETED : CLEAT_EVENT_UPDATED;
-    default: return change == CLEAT_EVENT_DELETED ? CLEAT_EVENT_DELETED : CLEAT_EVENT_UPDATED;
-    }
+        return before;
+    if (change == CLEAT_EVENT_DELETED)
+        return untold ? RING_GONE : CLEAT_EVENT_DELETED;
+    return untold ? CLEAT_EVENT_ADDED : CLEAT_EVENT_UPDATED;
+}
+
+/* Gives up the old state, which nobody was told. */
+static void record_forget_old(struct cleat__ring *ring, struct ring_record *record)
+{
+    struct ring_record forgotten = {.old_root = record->old_root,
+                                    .old_version = record->old_version,
+                                    .flags = record->flags & RING_OLD_TEXT};
+    ring_give_up(ring, &forgotten);
+    record->old_root = CLEAT_REF_ABSENT;
+    record->flags &= (uint8_t) ~(RING_OLD_TEXT | RING_OLD_PARTIAL);
 }
 
 static void ring_join(struct cleat__ring *ring, uint32_t id, const struct ring_post *post)
 {
     struct ring_record *record = ring_at(ring, id);
-    int type = ring_joined((enum cleat_event_type)record->type, post->type);
-    if (type < 0) {
-        cleat__table_remove(&ring->table, record->hash, id);
-        ring_give_up(ring, record);
-        return;
-    }
+    unsigned type = ring_joined(record->type, post->type);
     struct ring_record replaced = {
         .root = record->root, .version = record->version, .flags = record->flags & RING_TEXT};
     record_set_now(ring, record, &post->now);
     ring_give_up(ring, &replaced);
+    if (record->type == RING_GONE && type != RING_GONE)
+        record_forget_old(ring, record);
+    else if (record->type != RING_GONE && type == RING_GONE)
+        record_set_old(ring, record, &post->old);
     record->type = (uint8_t)type;
     record->flags &= (uint8_t)~RING_UNKNOWN;
     record->flags |= (uint8_t)(post->flags & RING_UNKNOWN);

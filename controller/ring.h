@@ -8,8 +8,9 @@
  *   ingest: prepare, post ─► fifo (or a stage, during a re-list) ─► take ─► handlers ─► done ─►
  * drain
  *
- * Joining: ADDED + UPDATED = ADDED; ADDED + DELETED = nothing; UPDATED + DELETED = DELETED;
- * DELETED + ADDED = UPDATED (told as DELETED and ADDED where the uid changed).
+ * Joining: ADDED + UPDATED = ADDED; ADDED + DELETED = GONE, told as DELETED; GONE + ADDED = ADDED;
+ * UPDATED + DELETED = DELETED; DELETED + ADDED = UPDATED (told as DELETED and ADDED where the uid
+ * changed).
  */
 #ifndef CLEAT_CONTROLLER_RING_H
 #define CLEAT_CONTROLLER_RING_H
@@ -24,6 +25,9 @@
 
 /* Posts after which the events thread is woken without a drain. */
 #define CLEAT__RING_WAKE 256u
+
+/* Beside the types of events: it came and went before anybody was told of it. */
+#define RING_GONE 4u
 
 enum ring_flag {
     RING_INITIAL = 1,
@@ -53,7 +57,7 @@ struct ring_record {
     uint32_t next;
     uint32_t hash;
     uint16_t store; /* number in the ring */
-    uint8_t type;   /* enum cleat_event_type */
+    uint8_t type;   /* enum cleat_event_type or RING_GONE */
     uint8_t flags;
 };
 

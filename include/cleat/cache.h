@@ -243,7 +243,7 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_store_index(struct cleat_store *store, c
 enum cleat_event_type {
     CLEAT_EVENT_ADDED,
     CLEAT_EVENT_UPDATED,
-    CLEAT_EVENT_DELETED,
+    CLEAT_EVENT_DELETED, /* also of what came and went before it could be told as ADDED */
     CLEAT_EVENT_RESYNC, /* the same object once more: old == new */
 };
 
