@@ -11,6 +11,7 @@
 #include <cleat/document.h>
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/reporter.h"
 #include "certs/bundle.h"
 #include "certs/plan.h"
 #include "certs/secret.h"
@@ -20,6 +21,7 @@
 #define ROTATOR_TRIES 5
 #define ROTATOR_PAUSE_MS 60000
 #define ROTATOR_RETRY_MS 1000
+#define ROTATOR_REPORT_MS 30000
 
 struct cleat_rotator {
     struct cleat_client *client;
@@ -33,6 +35,7 @@ struct cleat_rotator {
     cleat_bundle_fn on_bundle;
     void *arg;
     struct cleat_ticker ticker;
+    struct cleat_reporter reporter;
     struct cleat_lock lock; /* of bundle */
     struct cleat_cond changed;
     struct cleat_bundle *bundle;
@@ -61,9 +64,12 @@ static int64_t rotator_tick(void *arg)
 {
     struct cleat_rotator *rotator = arg;
     struct cleat_err err = CLEAT_ERR_INIT;
-    if (cleat_rotator_turn(rotator, &err) == 0)
+    if (cleat_rotator_turn(rotator, &err) == 0) {
+        cleat_reporter_reset(&rotator->reporter);
         return ROTATOR_PAUSE_MS;
-    cleat_warn(rotator->log, "certificate can't be kept, trying again", cleat_log_err(&err));
+    }
+    cleat_report(&rotator->reporter, rotator->log, CLEAT_LOG_WARN,
+                 "certificate can't be kept, trying again", cleat_log_err(&err));
     return ROTATOR_RETRY_MS;
 }
 
@@ -85,6 +91,7 @@ int cleat_rotator_new(const struct cleat_rotator_options *options, struct cleat_
     cleat_lock_init(&rotator->lock, CLEAT_LOCK_CERTS);
     cleat_cond_init(&rotator->changed);
     cleat_ticker_init(&rotator->ticker, rotator_tick, rotator);
+    cleat_reporter_init(&rotator->reporter, rotator->clock, ROTATOR_REPORT_MS);
     int r = rotator_copy(rotator, options);
     if (r < 0) {
         cleat_rotator_free(rotator);
@@ -218,9 +225,10 @@ static int rotator_try(struct cleat_rotator *rotator, struct cleat_bundle **ret,
             cleat_plan(&state, (const char *const *)rotator->names,
                        cleat_clock_wall_ms(rotator->clock) / 1000, &why);
         if (action != CLEAT_PLAN_KEEP) {
-            cleat_info(rotator->log, "making a certificate", cleat_log_text("why", why),
-                       cleat_log_text("secret", rotator->secret));
             r = rotator_write(rotator, secret, &state, action, ret, err);
+            if (r == 0)
+                cleat_info(rotator->log, "made a certificate", cleat_log_text("why", why),
+                           cleat_log_text("secret", rotator->secret));
         } else {
             r = cleat_bundle_new(state.cert, state.key, state.ca, ret, err);
         }

@@ -3,16 +3,19 @@
 #include <cleat/certs.h>
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/reporter.h"
 #include "controller/ticker.h"
 #include "server/publisher.h"
 
 #define PUBLISHER_PAUSE_MS 60000
 #define PUBLISHER_RETRY_MS 1000
+#define PUBLISHER_REPORT_MS 30000
 
 struct cleat_publisher {
     struct cleat_client *client;
     struct cleat_log *log;
     struct cleat_ticker ticker;
+    struct cleat_reporter reporter;
     struct cleat_lock lock;
     struct cleat_bundle *wanted; /* under the lock */
     struct cleat_bundle *published;
@@ -69,7 +72,10 @@ static int64_t publisher_tick(void *arg)
         return PUBLISHER_PAUSE_MS;
     int r = publisher_inject(publisher, bundle, &err);
     if (r < 0)
-        cleat_warn(publisher->log, "CA can't be published, trying again", cleat_log_err(&err));
+        cleat_report(&publisher->reporter, publisher->log, CLEAT_LOG_WARN,
+                     "CA can't be published, trying again", cleat_log_err(&err));
+    else
+        cleat_reporter_reset(&publisher->reporter);
     publisher_note(publisher, bundle, &err);
     cleat_bundle_unref(bundle);
     return r < 0 ? PUBLISHER_RETRY_MS : PUBLISHER_PAUSE_MS;
@@ -85,6 +91,7 @@ int cleat_publisher_new(struct cleat_client *client, struct cleat_log *log,
     publisher->log = log;
     cleat_lock_init(&publisher->lock, CLEAT_LOCK_CERTS);
     cleat_ticker_init(&publisher->ticker, publisher_tick, publisher);
+    cleat_reporter_init(&publisher->reporter, cleat_clock_system(), PUBLISHER_REPORT_MS);
     *ret = publisher;
     return 0;
 }
