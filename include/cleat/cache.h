@@ -244,7 +244,7 @@ enum cleat_event_type {
     CLEAT_EVENT_ADDED,
     CLEAT_EVENT_UPDATED,
     CLEAT_EVENT_DELETED, /* also of what came and went before it could be told as ADDED */
-    CLEAT_EVENT_RESYNC, /* the same object once more: old == new */
+    CLEAT_EVENT_RESYNC,  /* the same object once more: old == new */
 };
 
 /**

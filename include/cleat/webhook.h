@@ -108,9 +108,9 @@ struct cleat_webhooks_options {
     const struct cleat_clock *clock;
     struct cleat_log *log;
     struct cleat_metrics *metrics;
-    size_t body_bytes_max; /* 0: 16 MiB */
-    size_t bytes_in_flight_max;  /* bodies and what they become when parsed; 0: 64 MiB */
-    int64_t timeout_ms;    /* where the request has no timeout= : 10,000 */
+    size_t body_bytes_max;      /* 0: 16 MiB */
+    size_t bytes_in_flight_max; /* bodies and what they become when parsed; 0: 64 MiB */
+    int64_t timeout_ms;         /* where the request has no timeout= : 10,000 */
 };
 
 /** A registry without paths. @ret is new. */
