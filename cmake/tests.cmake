@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests mirror the tree: tests/unit/<folder>/test_<noun>.c is one program and one ctest case that links
-# its own layer alone; tests/integration, tests/fault and the like link everything.
+# its own layer alone; tests/integration links everything.
 set(CLEAT_TOOLS ${PROJECT_SOURCE_DIR}/tools)
 # Sanitizers and their suppressions, one reason per line; harmless in other builds.
 set(CLEAT_TEST_ENVIRONMENT "CK_FORK=no"
@@ -43,7 +43,6 @@ cleat_test_dir(unit/support support 60)
 cleat_test_dir(unit/certs certs 60 cleat_certs cleat_certs_live)
 cleat_test_dir(unit/kinds/mirror kinds 60 cleat_kinds)
 cleat_test_dir(integration integration 120 cleat_server)
-cleat_test_dir(fault fault 300 cleat_server)
 # This one starts programs of the build.
 if(TARGET integration_test_examples)
     add_dependencies(integration_test_examples example_controller example_webhook)

@@ -80,7 +80,7 @@ END_TEST
 
 #define CONFIGMAPS_IN(verb, namespace_)                                                            \
     "'resourceAttributes':{'verb':'" verb "','resource':'configmaps','namespace':'" namespace_ "'" \
-                                                                                               "}"
+    "}"
 
 START_TEST(test_access)
 {
