@@ -47,7 +47,8 @@ int cleat_api_fail_conflict(struct cleat_api_failure *failure,
 static void answer_invalid_message(struct cleat_api_failure *failure)
 {
     struct cleat_buffer text = CLEAT_BUFFER_INIT(64 * CLEAT_KIB);
-    cleat_buffer_format(&text, "%s \"%s\" is invalid: %s", failure->kind ? failure->kind : "",
+    cleat_buffer_format(&text, "%s%s%s \"%s\" is invalid: %s", failure->kind ? failure->kind : "",
+                        failure->group ? "." : "", failure->group ? failure->group : "",
                         failure->name ? failure->name : "", failure->cause_count > 1 ? "[" : "");
     for (size_t i = 0; i < failure->cause_count; i++) {
         const struct cleat_api_cause *cause = &failure->causes[i];
