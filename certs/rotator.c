@@ -253,15 +253,15 @@ int cleat_rotator_turn(struct cleat_rotator *rotator, struct cleat_err *err)
     return 0;
 }
 
-static int rotator_start(void *arg, struct cleat_err *err)
+static int rotator_start(void *ticker, struct cleat_err *err)
 {
-    struct cleat_rotator *rotator = arg;
-    return cleat_ticker_start(&rotator->ticker, "certs", err);
+    return cleat_ticker_start(ticker, "certs", err);
 }
 
 static int rotator_wait_ready(void *arg, int64_t timeout_ms, struct cleat_err *err)
 {
-    struct cleat_rotator *rotator = arg;
+    struct cleat_ticker *ticker = arg;
+    struct cleat_rotator *rotator = ticker->arg;
     int64_t deadline_ms = cleat_clock_mono_ms(rotator->clock) + timeout_ms;
     int64_t left_ms = timeout_ms;
     cleat_lock_take(&rotator->lock);
@@ -277,25 +277,10 @@ static int rotator_wait_ready(void *arg, int64_t timeout_ms, struct cleat_err *e
     return 0;
 }
 
-static void rotator_stop(void *arg)
-{
-    struct cleat_rotator *rotator = arg;
-    cleat_ticker_stop(&rotator->ticker);
-}
-
-static int rotator_join(void *arg, int64_t timeout_ms)
-{
-    struct cleat_rotator *rotator = arg;
-    return cleat_ticker_join(&rotator->ticker, timeout_ms);
-}
-
 struct cleat_runnable cleat_rotator_runnable(struct cleat_rotator *rotator, enum cleat_group group)
 {
-    return (struct cleat_runnable){.name = "certs",
-                                   .group = group,
-                                   .start = rotator_start,
-                                   .wait_ready = rotator_wait_ready,
-                                   .stop = rotator_stop,
-                                   .join = rotator_join,
-                                   .arg = rotator};
+    struct cleat_runnable runnable =
+        cleat_ticker_runnable(&rotator->ticker, "certs", group, rotator_start);
+    runnable.wait_ready = rotator_wait_ready;
+    return runnable;
 }

@@ -140,30 +140,12 @@ struct cleat_bundle *cleat_watcher_bundle(struct cleat_watcher *watcher)
     return bundle;
 }
 
-static int watcher_start(void *arg, struct cleat_err *err)
+static int watcher_start(void *ticker, struct cleat_err *err)
 {
-    struct cleat_watcher *watcher = arg;
-    return cleat_ticker_start(&watcher->ticker, "certs", err);
-}
-
-static void watcher_stop(void *arg)
-{
-    struct cleat_watcher *watcher = arg;
-    cleat_ticker_stop(&watcher->ticker);
-}
-
-static int watcher_join(void *arg, int64_t timeout_ms)
-{
-    struct cleat_watcher *watcher = arg;
-    return cleat_ticker_join(&watcher->ticker, timeout_ms);
+    return cleat_ticker_start(ticker, "certs", err);
 }
 
 struct cleat_runnable cleat_watcher_runnable(struct cleat_watcher *watcher, enum cleat_group group)
 {
-    return (struct cleat_runnable){.name = "certs",
-                                   .group = group,
-                                   .start = watcher_start,
-                                   .stop = watcher_stop,
-                                   .join = watcher_join,
-                                   .arg = watcher};
+    return cleat_ticker_runnable(&watcher->ticker, "certs", group, watcher_start);
 }

@@ -67,3 +67,25 @@ int cleat_ticker_join(struct cleat_ticker *ticker, int64_t timeout_ms)
     cleat_thread_join(&ticker->thread);
     return 0;
 }
+
+static void ticker_stop_runnable(void *arg)
+{
+    cleat_ticker_stop(arg);
+}
+
+static int ticker_join_runnable(void *arg, int64_t timeout_ms)
+{
+    return cleat_ticker_join(arg, timeout_ms);
+}
+
+struct cleat_runnable cleat_ticker_runnable(struct cleat_ticker *ticker, const char *name,
+                                            enum cleat_group group,
+                                            int (*start)(void *ticker, struct cleat_err *err))
+{
+    return (struct cleat_runnable){.name = name,
+                                   .group = group,
+                                   .start = start,
+                                   .stop = ticker_stop_runnable,
+                                   .join = ticker_join_runnable,
+                                   .arg = ticker};
+}

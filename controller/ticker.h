@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <cleat/err.h>
+#include <cleat/manager.h>
 #include "base/lock.h"
 #include "base/thread.h"
 
@@ -35,5 +36,9 @@ void cleat_ticker_kick(struct cleat_ticker *ticker);
 void cleat_ticker_stop(struct cleat_ticker *ticker);
 /** 0, or -ETIMEDOUT with the thread still running. */
 int cleat_ticker_join(struct cleat_ticker *ticker, int64_t timeout_ms);
+/** As a runnable: @start is given the ticker and starts it under the name of its thread. */
+struct cleat_runnable cleat_ticker_runnable(struct cleat_ticker *ticker, const char *name,
+                                            enum cleat_group group,
+                                            int (*start)(void *ticker, struct cleat_err *err));
 
 #endif

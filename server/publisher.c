@@ -132,30 +132,13 @@ int cleat_publisher_check(struct cleat_publisher *publisher, struct cleat_err *e
     return same ? 0 : cleat_err_set(err, -EAGAIN, "our CA isn't in the webhook configurations yet");
 }
 
-static int publisher_start(void *arg, struct cleat_err *err)
+static int publisher_start(void *ticker, struct cleat_err *err)
 {
-    struct cleat_publisher *publisher = arg;
-    return cleat_ticker_start(&publisher->ticker, "publish", err);
-}
-
-static void publisher_stop(void *arg)
-{
-    struct cleat_publisher *publisher = arg;
-    cleat_ticker_stop(&publisher->ticker);
-}
-
-static int publisher_join(void *arg, int64_t timeout_ms)
-{
-    struct cleat_publisher *publisher = arg;
-    return cleat_ticker_join(&publisher->ticker, timeout_ms);
+    return cleat_ticker_start(ticker, "publish", err);
 }
 
 struct cleat_runnable cleat_publisher_runnable(struct cleat_publisher *publisher)
 {
-    return (struct cleat_runnable){.name = "publisher",
-                                   .group = CLEAT_GROUP_WEBHOOKS,
-                                   .start = publisher_start,
-                                   .stop = publisher_stop,
-                                   .join = publisher_join,
-                                   .arg = publisher};
+    return cleat_ticker_runnable(&publisher->ticker, "publisher", CLEAT_GROUP_WEBHOOKS,
+                                 publisher_start);
 }
