@@ -4,6 +4,7 @@
 #include <cleat/draft.h>
 #include <errno.h>
 
+#include "apiserver/change.h"
 #include "base/mem.h"
 
 /* Members of an event with another name in each group. */
@@ -33,7 +34,6 @@ static int alias_rename(struct cleat_draft *draft, struct cleat_value in, const 
 static int alias_convert(struct cleat_value in, bool decode, struct cleat_document **ret,
                          struct cleat_err *err)
 {
-    struct cleat_value value;
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
     int result = cleat_draft_new(in, &draft, err);
     for (size_t i = 0; result == 0 && i < sizeof(alias_names) / sizeof(alias_names[0]); i++)
@@ -41,9 +41,7 @@ static int alias_convert(struct cleat_value in, bool decode, struct cleat_docume
                               decode ? alias_names[i].events : alias_names[i].core, err);
     if (result == 0)
         result = cleat_draft_set_text(draft, "apiVersion", decode ? "events.k8s.io/v1" : "v1", err);
-    if (result == 0)
-        result = cleat_draft_freeze(draft, &value, err);
-    return result == 0 ? cleat_document_copy(value, ret, err) : result;
+    return result == 0 ? cleat_api_document_of(draft, ret, err) : result;
 }
 
 static int alias_decode(struct cleat_value in, struct cleat_document **ret, struct cleat_err *err)

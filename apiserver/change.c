@@ -108,6 +108,14 @@ struct cleat_value cleat_api_change_old(const struct cleat_api_change *change)
     return change->operation.old;
 }
 
+int cleat_api_document_of(struct cleat_draft *draft, struct cleat_document **ret,
+                          struct cleat_err *err)
+{
+    struct cleat_value root;
+    int result = cleat_draft_freeze(draft, &root, err);
+    return result == 0 ? cleat_document_copy(root, ret, err) : result;
+}
+
 void cleat_api_change_take(struct cleat_api_change *change, struct cleat_document *object)
 {
     (void)cleat_document_unref(change->object);
@@ -204,15 +212,12 @@ int cleat_api_change_edit(struct cleat_api_change *change,
 {
     struct cleat_err err = CLEAT_ERR_INIT;
     struct cleat_document *next = NULL;
-    struct cleat_value value;
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
     int result = cleat_draft_new(cleat_api_change_object(change), &draft, &err);
     if (result == 0)
         result = edit(change, draft, &err);
     if (result == 0)
-        result = cleat_draft_freeze(draft, &value, &err);
-    if (result == 0)
-        result = cleat_document_copy(value, &next, &err);
+        result = cleat_api_document_of(draft, &next, &err);
     if (result != 0)
         return cleat_api_fail_err(failure, result == -ENOMEM ? 500 : 400, &err);
     draft = cleat_draft_free(draft); /* before its base goes */

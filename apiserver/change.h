@@ -39,6 +39,10 @@ int cleat_api_change_edit(struct cleat_api_change *change,
                           int (*edit)(struct cleat_api_change *change, struct cleat_draft *draft,
                                       struct cleat_err *err),
                           struct cleat_api_failure *failure) CLEAT_MUST_CHECK;
+/** What @draft has become, as a document of its own: neither the draft nor its base need outlive
+ * it. */
+int cleat_api_document_of(struct cleat_draft *draft, struct cleat_document **ret,
+                          struct cleat_err *err) CLEAT_MUST_CHECK;
 /** Takes @object (stolen) for the object as it stands. */
 void cleat_api_change_take(struct cleat_api_change *change, struct cleat_document *object);
 /** The prepare hook. */

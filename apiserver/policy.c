@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "apiserver/change.h"
 #include "apiserver/crd.h"
 #include "apiserver/custom.h"
 #include "apiserver/rbac.h"
@@ -23,7 +24,6 @@ static int policy_fill(const struct cleat_api_operation *operation, struct cleat
                        struct cleat_document **ret, struct cleat_err *err)
 {
     const struct cleat_api_rule *rule = cleat_api_rule_find(operation->resource);
-    struct cleat_value root;
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
     if (!rule || !rule->fill)
         return 0;
@@ -32,8 +32,7 @@ static int policy_fill(const struct cleat_api_operation *operation, struct cleat
         result = rule->fill(operation, object, draft, err);
     if (result != 0 || !cleat_draft_changed(draft))
         return result;
-    result = cleat_draft_freeze(draft, &root, err);
-    return result == 0 ? cleat_document_copy(root, ret, err) : result;
+    return cleat_api_document_of(draft, ret, err);
 }
 
 static int policy_prepare(struct cleat_api_server *server,

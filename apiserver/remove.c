@@ -99,7 +99,6 @@ static int remove_mark(struct cleat_api_change *change, struct cleat_str propaga
 {
     struct cleat_err err = CLEAT_ERR_INIT;
     struct cleat_document *document = NULL;
-    struct cleat_value root;
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
     int result = cleat_draft_new(cleat_api_change_old(change), &draft, &err);
     bool orphan = cleat_str_is(propagation, "Orphan") ||
@@ -113,9 +112,7 @@ static int remove_mark(struct cleat_api_change *change, struct cleat_str propaga
     if (result == 0 && !change->old->deleting)
         result = cleat_api_meta_mark(change, draft, &err);
     if (result == 0)
-        result = cleat_draft_freeze(draft, &root, &err);
-    if (result == 0)
-        result = cleat_document_copy(root, &document, &err);
+        result = cleat_api_document_of(draft, &document, &err);
     if (result != 0)
         return cleat_api_fail_err(failure, 500, &err);
     cleat_api_change_take(change, document);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "apiserver/change.h"
 #include "apiserver/scale.h"
 
 #include <cleat/path.h>
@@ -101,15 +102,12 @@ int cleat_api_scale_apply(struct cleat_api_change *change, struct cleat_api_fail
                                       "Invalid value: must be greater than or equal to 0");
     struct cleat_err err = CLEAT_ERR_INIT;
     struct cleat_document *document = NULL;
-    struct cleat_value root;
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
     int result = cleat_draft_new(cleat_api_change_old(change), &draft, &err);
     if (result == 0)
         result = cleat_draft_set_int(draft, "spec.replicas", replicas, &err);
     if (result == 0)
-        result = cleat_draft_freeze(draft, &root, &err);
-    if (result == 0)
-        result = cleat_document_copy(root, &document, &err);
+        result = cleat_api_document_of(draft, &document, &err);
     if (result != 0)
         return cleat_api_fail_err(failure, 500, &err);
     cleat_api_change_take(change, document);

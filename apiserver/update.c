@@ -143,11 +143,8 @@ static int update_merge_part(struct cleat_api_change *change, struct cleat_err *
         result = cleat_value_is_present(value) ? cleat_draft_set(merged, part, value, err)
                                                : cleat_draft_remove(merged, part, err);
     struct cleat_document *document = NULL;
-    struct cleat_value root;
     if (result == 0)
-        result = cleat_draft_freeze(merged, &root, err);
-    if (result == 0)
-        result = cleat_document_copy(root, &document, err);
+        result = cleat_api_document_of(merged, &document, err);
     if (result == 0) {
         merged = cleat_draft_free(merged);
         cleat_api_change_take(change, document);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apiserver/change.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -116,7 +117,6 @@ static int webhook_patched(const struct webhook_pass *pass, const struct cleat_a
                            struct cleat_value patch, struct cleat_document **ret,
                            struct cleat_err *err)
 {
-    struct cleat_value root;
     struct cleat_document *patched = NULL;
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
     int result = cleat_patch_apply(pass->object, patch, &patched, err);
@@ -131,9 +131,7 @@ static int webhook_patched(const struct webhook_pass *pass, const struct cleat_a
         result =
             cleat_draft_set_text(draft, "apiVersion", pass->operation->request->api_version, err);
     if (result == 0)
-        result = cleat_draft_freeze(draft, &root, err);
-    if (result == 0)
-        result = cleat_document_copy(root, ret, err);
+        result = cleat_api_document_of(draft, ret, err);
     draft = cleat_draft_free(draft);
     (void)cleat_document_unref(patched);
     return result;
