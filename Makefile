@@ -7,13 +7,13 @@ BENCH_PODS ?= 100000
 # Nobody's build fails for a warning that a newer compiler invented; CI's release build does.
 WERROR ?= OFF
 # Cases with these labels need nothing but the sources, and run once, not under each sanitizer.
-SANITIZED = --output-on-failure -j$(JOBS) -LE '^check$$'
+SANITIZED = --output-on-failure -j$(JOBS) -LE '^(check|fault)$$'
 
 # Kernels that scatter addresses widely don't leave ThreadSanitizer the ranges it needs.
 FIXED_ADDRESSES := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .DEFAULT_GOAL := help
-.PHONY: help packages build test demo bench asan tsan clang fuzz coverage format format-fix layers docs style \
+.PHONY: help packages build test demo bench asan tsan clang fuzz faults coverage format format-fix layers docs style \
 	exports manifests install clean ci
 
 help: ## list the targets
@@ -28,7 +28,7 @@ test: ## install what is missing, build with warnings as errors, run the quick s
 	@tools/install-packages.sh test
 	cmake --preset debug
 	cmake --build --preset debug -j $(JOBS)
-	ctest --test-dir build/debug --output-on-failure -j$(JOBS)
+	ctest --test-dir build/debug --output-on-failure -j$(JOBS) -LE '^fault$$'
 
 demo: build ## build and run the guided story (DEMO_ARGS=--exit: end with its result)
 	build/cleat demo $(DEMO_ARGS)
@@ -58,6 +58,12 @@ fuzz: ## run each fuzz entry under libFuzzer for FUZZ_SECONDS, on a copy of its 
 	cmake --preset fuzz
 	cmake --build --preset fuzz -j $(JOBS) --target fuzz_entries
 	tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
+
+faults: ## break things on purpose, under AddressSanitizer
+	@tools/install-packages.sh test
+	cmake --preset asan
+	cmake --build --preset asan -j $(JOBS)
+	ctest --test-dir build/asan --output-on-failure -j$(JOBS) -L '^fault$$'
 
 coverage: ## lines and branches that the suite takes, by file and folder
 	@tools/install-packages.sh test

@@ -43,6 +43,8 @@ cleat_test_dir(unit/support support 60)
 cleat_test_dir(unit/certs certs 60 cleat_certs cleat_certs_live)
 cleat_test_dir(unit/kinds/mirror kinds 60 cleat_kinds)
 cleat_test_dir(integration integration 120 cleat_server)
+# Faults on purpose: long ones, so a lane of their own (`make faults`).
+cleat_test_dir(fault fault 300 cleat_server)
 # This one starts programs of the build.
 if(TARGET integration_test_examples)
     add_dependencies(integration_test_examples example_controller example_webhook)

@@ -10,6 +10,8 @@
 
 static const char *const options_levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const options_formats[] = {"json", "text", NULL};
+static const char *const options_locks[] = {"leases", "configmaps", NULL};
+static const char *const options_losses[] = {"exit", "stand", NULL};
 
 const struct cleat_flag cleat_serve_flags[] = {
     {FLAG("kubeconfig", TEXT, kubeconfig), NULL, NULL, "FILE",
@@ -27,10 +29,26 @@ const struct cleat_flag cleat_serve_flags[] = {
      "largest request", false},
     {FLAG("webhook-max-bytes-in-flight", BYTES, webhook_max_bytes_in_flight), "64Mi", NULL, "BYTES",
      "all requests and what they become when parsed", false},
+    {FLAG("webhook-max-connections", NUMBER, webhook_max_connections), "1000", NULL, "NUMBER",
+     "open connections; further ones wait", false},
+    {FLAG("webhook-max-connections-per-address", NUMBER, webhook_max_connections_per_address),
+     "250", NULL, "NUMBER", "open connections of one address; further ones are closed", false},
+    {FLAG("webhook-client-ca", TEXT, webhook_client_ca), NULL, NULL, "FILE",
+     "CA certificates (PEM): only clients that they vouch for are served; default: any client",
+     false},
+    {FLAG("webhook-client-names", LIST, webhook_client_names), NULL, NULL, "NAMES",
+     "common or DNS names of those clients, by commas; default: any that the CA vouches for",
+     false},
+    {FLAG("webhook-cert-lifetime", DURATION, webhook_cert_lifetime_ms), "8760h", NULL, "DURATION",
+     "life of the certificates that Cleat makes; renewed after two thirds", false},
+    {FLAG("webhook-ca-lifetime", DURATION, webhook_ca_lifetime_ms), "87600h", NULL, "DURATION",
+     "life of the CA that Cleat makes; replaced after two thirds", false},
     {FLAG("metrics-bind-address", TEXT, metrics_bind_address), ":8443", NULL, "ADDRESS",
      "where /metrics is served; 0: nowhere", false},
     {FLAG("metrics-secure", BOOL, metrics_secure), "true", NULL, NULL, "serve metrics over TLS",
      false},
+    {FLAG("metrics-auth", BOOL, metrics_auth), "true", NULL, NULL,
+     "serve metrics only to whom the API server lets get /metrics; needs --metrics-secure", false},
     {FLAG("health-probe-bind-address", TEXT, health_probe_bind_address), ":8081", NULL, "ADDRESS",
      "where /healthz and /readyz are served; 0: nowhere", false},
     {FLAG("leader-elect", BOOL, leader_elect), "false", NULL, NULL,
@@ -45,8 +63,16 @@ const struct cleat_flag cleat_serve_flags[] = {
      "DURATION", "how long a leader tries to renew", false},
     {FLAG("leader-elect-retry-period", DURATION, leader_elect_retry_period_ms), "2s", NULL,
      "DURATION", "between tries", false},
+    {FLAG("leader-elect-resource-lock", TEXT, leader_elect_resource_lock), "leases", options_locks,
+     "KIND", "what replicas compete for: leases or configmaps", false},
+    {FLAG("leader-elect-on-loss", TEXT, leader_elect_on_loss), "exit", options_losses, "ACTION",
+     "after the lease was lost: exit, or stand again", false},
     {FLAG("start-timeout", DURATION, start_timeout_ms), "30s", NULL, "DURATION",
      "how long an unreachable API server is retried at start", false},
+    {FLAG("drain-delay", DURATION, drain_delay_ms), "3s", NULL, "DURATION",
+     "how long a stopping server in a cluster goes on serving while it isn't ready", false},
+    {FLAG("stop-timeout", DURATION, stop_timeout_ms), "10s", NULL, "DURATION",
+     "how long stopping may take in all", false},
     {FLAG("log-level", TEXT, log_level), "info", options_levels, "LEVEL",
      "debug, info, warn or error", false},
     {FLAG("log-format", TEXT, log_format), "json", options_formats, "FORMAT", "json or text",

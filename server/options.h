@@ -17,8 +17,15 @@ struct cleat_serve_options {
     char *webhook_url;
     int64_t webhook_max_body_bytes;
     int64_t webhook_max_bytes_in_flight;
+    int64_t webhook_max_connections;
+    int64_t webhook_max_connections_per_address;
+    char *webhook_client_ca;
+    char **webhook_client_names;
+    int64_t webhook_cert_lifetime_ms;
+    int64_t webhook_ca_lifetime_ms;
     char *metrics_bind_address;
     bool metrics_secure;
+    bool metrics_auth;
     char *health_probe_bind_address;
     bool leader_elect;
     char *leader_elect_namespace;
@@ -26,7 +33,11 @@ struct cleat_serve_options {
     int64_t leader_elect_lease_duration_ms;
     int64_t leader_elect_renew_deadline_ms;
     int64_t leader_elect_retry_period_ms;
+    char *leader_elect_resource_lock;
+    char *leader_elect_on_loss;
     int64_t start_timeout_ms;
+    int64_t drain_delay_ms;
+    int64_t stop_timeout_ms;
     char *log_level;
     char *log_format;
 };

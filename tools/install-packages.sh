@@ -10,7 +10,7 @@ libssl-dev libyaml-dev libgnutls28-dev libxxhash-dev libpcre2-dev"
 case ${1:-build} in
 build) ;;
 test) packages="$packages check nghttp2-proxy openssl" ;;
-ci) packages="$packages check nghttp2-proxy openssl clang clang-format" ;;
+ci) packages="$packages check nghttp2-proxy openssl clang clang-format prometheus" ;;
 *)
     echo "usage: $0 [build|test|ci]" >&2
     exit 2

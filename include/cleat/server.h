@@ -40,9 +40,14 @@ struct cleat_server_options {
     /* One of these, or several on different paths. */
     struct cleat_webhooks *webhooks;
     struct cleat_metrics *metrics; /* GET /metrics */
-    struct cleat_health *healthz;  /* GET /healthz, /livez, and /healthz/<check> */
-    struct cleat_health *readyz;   /* GET /readyz, /readyz/<check> */
-    size_t body_bytes_max;         /* 0: that of the webhooks (16 MiB) */
+    /* Judges each request for /metrics by its Authorization header (empty where there is none): 0
+       lets it through, else the HTTP status of the refusal, which has no body. @verb is "get". On
+       the connection's thread; may block. NULL: anybody may read. */
+    int (*authorize)(void *arg, struct cleat_str authorization, const char *verb, const char *path);
+    void *authorize_arg;
+    struct cleat_health *healthz; /* GET /healthz, /livez, and /healthz/<check> */
+    struct cleat_health *readyz;  /* GET /readyz, /readyz/<check> */
+    size_t body_bytes_max;        /* 0: that of the webhooks (16 MiB) */
     size_t bytes_in_flight_max; /* of bodies on this server alone, beside the webhooks' own limit of
                                    bodies and what they become; 0: the webhooks' alone */
     unsigned connections_max;   /* further ones wait to be accepted; 0: 1,000 */
