@@ -182,6 +182,8 @@ int cleat_flags_init(const struct cleat_flag *flags, void *options)
         int r = flag->initial ? flag_set(flag, flag->initial, options) : 0;
         if (r < 0)
             return r;
+        if (!flag->initial && flag->type == CLEAT_FLAG_DURATION)
+            *(int64_t *)flag_place(flag, options) = CLEAT_FLAG_NOT_GIVEN;
     }
     return 0;
 }

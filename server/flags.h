@@ -23,6 +23,9 @@ enum cleat_flag_type {
     CLEAT_FLAG_DURATION, /* int64_t in milliseconds: a Go duration */
 };
 
+/* A duration without a default that nobody gave. */
+#define CLEAT_FLAG_NOT_GIVEN (-1)
+
 struct cleat_flag {
     const char *name; /* "webhook-bind-address" */
     enum cleat_flag_type type;

@@ -69,8 +69,10 @@ const struct cleat_flag cleat_serve_flags[] = {
      "after the lease was lost: exit, or stand again", false},
     {FLAG("start-timeout", DURATION, start_timeout_ms), "30s", NULL, "DURATION",
      "how long an unreachable API server is retried at start", false},
-    {FLAG("drain-delay", DURATION, drain_delay_ms), "3s", NULL, "DURATION",
-     "how long a stopping server in a cluster goes on serving while it isn't ready", false},
+    {FLAG("drain-delay", DURATION, drain_delay_ms), NULL, NULL, "DURATION",
+     "how long a stopping server goes on serving while it isn't ready; default: 3s in a cluster, "
+     "else 0",
+     false},
     {FLAG("stop-timeout", DURATION, stop_timeout_ms), "10s", NULL, "DURATION",
      "how long stopping may take in all", false},
     {FLAG("log-level", TEXT, log_level), "info", options_levels, "LEVEL",

@@ -111,6 +111,13 @@ static int serve_make_names(struct serve *serve)
     return r;
 }
 
+static int64_t serve_drain_ms(const struct serve *serve)
+{
+    if (serve->options->drain_delay_ms != CLEAT_FLAG_NOT_GIVEN)
+        return serve->options->drain_delay_ms;
+    return serve->connection.in_cluster ? SERVE_DRAIN_MS : 0;
+}
+
 static int serve_make_manager(struct serve *serve, struct cleat_err *err)
 {
     const struct cleat_serve_options *options = serve->options;
@@ -124,7 +131,7 @@ static int serve_make_manager(struct serve *serve, struct cleat_err *err)
         .log = serve->log,
         .metrics = serve->metrics,
         .elect = options->leader_elect,
-        .drain_ms = serve->connection.in_cluster ? SERVE_DRAIN_MS : 0,
+        .drain_ms = serve_drain_ms(serve),
         .sync_timeout_ms = SERVE_SYNC_MS + options->start_timeout_ms,
         .election = {.namespace_ = serve->connection.own_namespace,
                      .name = options->leader_elect_id,

@@ -12,6 +12,7 @@ struct options {
     int64_t workers;
     int64_t bytes;
     int64_t period_ms;
+    int64_t delay_ms;
     char *format;
     char *config;
 };
@@ -29,6 +30,8 @@ static const struct cleat_flag flags[] = {
     {"body-bytes", CLEAT_FLAG_BYTES, offsetof(struct options, bytes), "16Mi", NULL, "BYTES", "h",
      false},
     {"period", CLEAT_FLAG_DURATION, offsetof(struct options, period_ms), "15s", NULL, "TIME", "h",
+     false},
+    {"delay", CLEAT_FLAG_DURATION, offsetof(struct options, delay_ms), NULL, NULL, "TIME", "h",
      false},
     {"log-format", CLEAT_FLAG_TEXT, offsetof(struct options, format), "json", formats, "FORMAT",
      "h", false},
@@ -61,6 +64,7 @@ START_TEST(test_defaults)
     ck_assert(!options.elect);
     ck_assert_int_eq(options.bytes, 16 << 20);
     ck_assert_int_eq(options.period_ms, 15000);
+    ck_assert_int_eq(options.delay_ms, CLEAT_FLAG_NOT_GIVEN);
     ck_assert_ptr_null(options.config);
     cleat_flags_fini(flags, &options);
     cleat_flags_fini(flags, &options);
