@@ -19,6 +19,8 @@ static _Atomic(uint64_t) mem_count;
 static _Atomic(uint64_t) mem_nth;
 static atomic_bool mem_and_after;
 static atomic_bool mem_refused;
+static bool (*_Atomic mem_counts)(void);
+static void (*_Atomic mem_tell)(uint64_t request);
 
 static bool mem_is_chosen(uint64_t request)
 {
@@ -34,11 +36,23 @@ static bool mem_refuse(void)
 {
     if (!atomic_load_explicit(&mem_armed, memory_order_relaxed))
         return false;
+    bool (*counts)(void) = atomic_load(&mem_counts);
+    if (counts && !counts())
+        return false;
     uint64_t request = atomic_fetch_add_explicit(&mem_count, 1, memory_order_relaxed) + 1;
     if (!mem_is_chosen(request))
         return false;
     atomic_store(&mem_refused, true);
+    void (*tell)(uint64_t) = atomic_load(&mem_tell);
+    if (tell)
+        tell(request);
     return true;
+}
+
+void cleat_mem_fail_watch(bool (*counts)(void), void (*refused)(uint64_t request))
+{
+    atomic_store(&mem_counts, counts);
+    atomic_store(&mem_tell, refused);
 }
 
 void cleat_mem_fail_at(uint64_t nth, bool and_after)

@@ -41,6 +41,12 @@ void cleat_mem_fail_at(uint64_t nth, bool and_after);
 uint64_t cleat_mem_requests(void);
 /** True where a request was made to fail since the last cleat_mem_fail_at. */
 bool cleat_mem_failed(void);
+/**
+ * For sweeps: @counts is asked at each request whether it counts at all (NULL: all do), @refused is
+ * told of each that fails (NULL: nobody). Both run on the thread that asks, and must not ask for
+ * memory here. Set while nothing fails; stays until it is set anew.
+ */
+void cleat_mem_fail_watch(bool (*counts)(void), void (*refused)(uint64_t request));
 
 /** Cleanup function for owned locals: CLEAT_CLEANUP(cleat_mem_freep) char *x = NULL. */
 static inline void cleat_mem_freep(void *pointer)

@@ -126,5 +126,41 @@ START_TEST(test_nth_among_threads)
 }
 END_TEST
 
+static unsigned watch_asked;
+static uint64_t watch_told;
+static bool watch_counts_now;
+
+static bool watch_counts(void)
+{
+    watch_asked++;
+    return watch_counts_now;
+}
+
+static void watch_refused(uint64_t request)
+{
+    watch_told = request;
+}
+
+START_TEST(test_watched_failures)
+{
+    cleat_mem_fail_watch(watch_counts, watch_refused);
+    cleat_mem_fail_at(2, false);
+    for (int i = 0; i < 4; i++)
+        cleat_mem_free(cleat_mem_alloc(1));
+    ck_assert_uint_eq(watch_asked, 4);
+    ck_assert(!cleat_mem_failed());
+    ck_assert_uint_eq(cleat_mem_requests(), 0);
+    watch_counts_now = true;
+    for (int i = 0; i < 3; i++) {
+        void *memory = cleat_mem_alloc(1);
+        ck_assert((memory == NULL) == (i == 1));
+        cleat_mem_free(memory);
+    }
+    ck_assert_uint_eq(watch_told, 2);
+    cleat_mem_fail_watch(NULL, NULL);
+    cleat_mem_fail_at(0, false);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("mem", test_sizes, test_aligned, test_texts, test_wipe, test_fails_at_the_nth,
-                 test_fails_from_the_nth, test_nth_among_threads)
+                 test_fails_from_the_nth, test_nth_among_threads, test_watched_failures)
