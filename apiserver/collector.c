@@ -172,11 +172,13 @@ static int item_patch(const struct collector_item *item, const char *member,
 
 static int item_drop_finalizer(const struct collector_item *item, const char *finalizer)
 {
+    struct cleat_value root = CLEAT_VALUE_NONE;
     struct cleat_draft *draft = NULL;
     int again = 1;
     if (cleat_draft_new(item_root(item), &draft, NULL) == 0 &&
-        cleat_finalizer_remove(draft, finalizer, NULL) >= 0) {
-        struct cleat_value rest = cleat_value_find(cleat_draft_value(draft), "metadata.finalizers");
+        cleat_finalizer_remove(draft, finalizer, NULL) >= 0 &&
+        cleat_draft_freeze(draft, &root, NULL) == 0) {
+        struct cleat_value rest = cleat_value_find(root, "metadata.finalizers");
         if (cleat_value_is_present(rest)) {
             again = item_patch(item, "finalizers", rest);
         } else {
@@ -233,9 +235,11 @@ static int item_forget(const struct collector_item *item, struct cleat_str uid,
         if (cleat_owner_at(item_root(item), i, scratch, &owner) != 0 || !drop(item, &owner, uid))
             result = cleat_draft_append(draft, "list", cleat_value_at(list, i), NULL);
     }
+    struct cleat_value root = CLEAT_VALUE_NONE;
     if (result == 0)
-        again =
-            item_patch(item, "ownerReferences", cleat_value_find(cleat_draft_value(draft), "list"));
+        result = cleat_draft_freeze(draft, &root, NULL);
+    if (result == 0)
+        again = item_patch(item, "ownerReferences", cleat_value_find(root, "list"));
     (void)cleat_draft_free(draft);
     return again;
 }

@@ -34,13 +34,16 @@ bool cleat_finalizer_has(struct cleat_value root, const char *finalizer)
 int cleat_finalizer_add(struct cleat_draft *draft, const char *finalizer, struct cleat_err *err)
 {
     struct cleat_buffer json = CLEAT_BUFFER_INIT(FINALIZER_BYTES_MAX);
-    struct cleat_value root = cleat_draft_value(draft);
+    struct cleat_value root = CLEAT_VALUE_NONE;
     if (!finalizer || !finalizer[0])
         return cleat_err_set(err, -EINVAL, "a finalizer needs a name");
+    int r = cleat_draft_freeze(draft, &root, err); /* lacking memory mustn't look like none */
+    if (r < 0)
+        return r;
     if (cleat_finalizer_has(root, finalizer))
         return CLEAT_OWNER_UNCHANGED;
     cleat_write_string(&json, cleat_str_of(finalizer));
-    int r = json.failed;
+    r = json.failed;
     if (r < 0)
         (void)cleat_err_set(err, r, "finalizer doesn't fit %d bytes", FINALIZER_BYTES_MAX);
     else
@@ -51,10 +54,17 @@ int cleat_finalizer_add(struct cleat_draft *draft, const char *finalizer, struct
 
 int cleat_finalizer_remove(struct cleat_draft *draft, const char *finalizer, struct cleat_err *err)
 {
+    struct cleat_value root = CLEAT_VALUE_NONE;
     int result = CLEAT_OWNER_UNCHANGED;
-    for (size_t i = cleat_value_count(finalizer_array(cleat_draft_value(draft))); i-- > 0;) {
+    int r = cleat_draft_freeze(draft, &root, err);
+    if (r < 0)
+        return r;
+    for (size_t i = cleat_value_count(finalizer_array(root)); i-- > 0;) {
         char path[64];
-        struct cleat_value array = finalizer_array(cleat_draft_value(draft));
+        r = cleat_draft_freeze(draft, &root, err);
+        if (r < 0)
+            return r;
+        struct cleat_value array = finalizer_array(root);
         if (!cleat_value_is(cleat_value_at(array, i), finalizer))
             continue;
         if (cleat_value_count(array) == 1)

@@ -101,6 +101,7 @@ static int owner_put(struct cleat_draft *draft, size_t index, bool append,
                      struct cleat_err *err)
 {
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *reference = NULL;
+    struct cleat_value value = CLEAT_VALUE_NONE;
     char path[64];
     int r = cleat_draft_new(CLEAT_VALUE_NONE, &reference, err);
     if (r == 0)
@@ -115,12 +116,14 @@ static int owner_put(struct cleat_draft *draft, size_t index, bool append,
         r = cleat_draft_set_bool(reference, "controller", true, err);
     if (r == 0 && block)
         r = cleat_draft_set_bool(reference, "blockOwnerDeletion", true, err);
+    if (r == 0)
+        r = cleat_draft_freeze(reference, &value, err);
     if (r < 0)
         return r;
     if (append)
-        return cleat_draft_append(draft, OWNER_PATH, cleat_draft_value(reference), err);
+        return cleat_draft_append(draft, OWNER_PATH, value, err);
     snprintf(path, sizeof(path), OWNER_PATH "[%zu]", index);
-    return cleat_draft_set(draft, path, cleat_draft_value(reference), err);
+    return cleat_draft_set(draft, path, value, err);
 }
 
 /* What a draft's object says of an owner. */
@@ -167,9 +170,11 @@ static int owner_look(struct cleat_value root, const struct cleat_object *owner,
 int cleat_owner_set_controller(struct cleat_draft *draft, const struct cleat_object *owner,
                                bool block_owner_deletion, struct cleat_err *err)
 {
-    struct cleat_value root = cleat_draft_value(draft);
+    struct cleat_value root = CLEAT_VALUE_NONE;
     struct owner_state state = {0};
-    int r = owner_check(root, owner, err);
+    int r = cleat_draft_freeze(draft, &root, err); /* lacking memory mustn't look like no owner */
+    if (r == 0)
+        r = owner_check(root, owner, err);
     if (r == 0)
         r = owner_look(root, owner, true, &state, err);
     if (r != 0)
@@ -183,9 +188,11 @@ int cleat_owner_set_controller(struct cleat_draft *draft, const struct cleat_obj
 int cleat_owner_set(struct cleat_draft *draft, const struct cleat_object *owner,
                     struct cleat_err *err)
 {
-    struct cleat_value root = cleat_draft_value(draft);
+    struct cleat_value root = CLEAT_VALUE_NONE;
     struct owner_state state = {0};
-    int r = owner_check(root, owner, err);
+    int r = cleat_draft_freeze(draft, &root, err); /* lacking memory mustn't look like no owner */
+    if (r == 0)
+        r = owner_check(root, owner, err);
     if (r == 0)
         r = owner_look(root, owner, false, &state, err);
     if (r != 0)
@@ -209,10 +216,16 @@ static int owner_remove_element(struct cleat_draft *draft, const char *path, siz
 
 int cleat_owner_remove(struct cleat_draft *draft, struct cleat_str uid, struct cleat_err *err)
 {
+    struct cleat_value root = CLEAT_VALUE_NONE;
     int result = CLEAT_OWNER_UNCHANGED;
-    size_t count = cleat_owner_count(cleat_draft_value(draft));
-    for (size_t i = count; i-- > 0;) {
-        struct cleat_value references = owner_references(cleat_draft_value(draft));
+    int r = cleat_draft_freeze(draft, &root, err);
+    if (r < 0)
+        return r;
+    for (size_t i = cleat_owner_count(root); i-- > 0;) {
+        r = cleat_draft_freeze(draft, &root, err);
+        if (r < 0)
+            return r;
+        struct cleat_value references = owner_references(root);
         if (!cleat_value_is_str(cleat_value_get(cleat_value_at(references, i), "uid"), uid))
             continue;
         result = owner_remove_element(draft, OWNER_PATH, i, cleat_value_count(references), err);

@@ -62,6 +62,7 @@ static int convert_one(struct cleat_webhooks *webhooks, struct cleat_value objec
                        struct cleat_str desired, struct cleat_buffer *answer, struct cleat_err *err)
 {
     struct cleat_converter *converter = NULL;
+    struct cleat_value converted = CLEAT_VALUE_NONE;
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *draft = NULL;
     int r = convert_find(webhooks, object, desired, &converter, err);
     if (r == 0)
@@ -73,9 +74,11 @@ static int convert_one(struct cleat_webhooks *webhooks, struct cleat_value objec
     if (r > 0)
         r = cleat_err_set(err, -EINVAL, "the converter returned %d", r);
     if (r == 0)
-        r = convert_check(object, cleat_draft_value(draft), desired, err);
+        r = cleat_draft_freeze(draft, &converted, err);
     if (r == 0)
-        r = cleat_write_json(answer, cleat_draft_value(draft), err);
+        r = convert_check(object, converted, desired, err);
+    if (r == 0)
+        r = cleat_write_json(answer, converted, err);
     return r;
 }
 
