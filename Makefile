@@ -59,11 +59,11 @@ fuzz: ## run each fuzz entry under libFuzzer for FUZZ_SECONDS, on a copy of its 
 	cmake --build --preset fuzz -j $(JOBS) --target fuzz_entries
 	tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)
 
-faults: ## break things on purpose, under AddressSanitizer
+faults: ## break things on purpose, under AddressSanitizer; one table of what came of it (FAULTS_ARGS=--update)
 	@tools/install-packages.sh test
 	cmake --preset asan
-	cmake --build --preset asan -j $(JOBS)
-	ctest --test-dir build/asan --output-on-failure -j$(JOBS) -L '^fault$$'
+	cmake --build --preset asan -j $(JOBS) --target fault_entries cleat
+	tools/faults.sh $(FAULTS_ARGS) build/asan -j$(JOBS)
 
 coverage: ## lines and branches that the suite takes, by file and folder
 	@tools/install-packages.sh test

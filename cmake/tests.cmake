@@ -30,6 +30,9 @@ function(cleat_test_dir dir prefix timeout_s)
         target_compile_definitions(${target} PRIVATE
             CLEAT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CLEAT_BINARY_DIR="${CMAKE_BINARY_DIR}")
         set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+        if(TARGET ${prefix}_entries)
+            add_dependencies(${prefix}_entries ${target})
+        endif()
         add_test(NAME ${dir}/${noun} COMMAND ${target})
         set_tests_properties(${dir}/${noun} PROPERTIES TIMEOUT ${timeout_s} LABELS ${prefix}
             ENVIRONMENT "CK_DEFAULT_TIMEOUT=${timeout_s};${CLEAT_TEST_ENVIRONMENT}")
@@ -44,6 +47,7 @@ cleat_test_dir(unit/certs certs 60 cleat_certs cleat_certs_live)
 cleat_test_dir(unit/kinds/mirror kinds 60 cleat_kinds)
 cleat_test_dir(integration integration 120 cleat_server)
 # Faults on purpose: long ones, so a lane of their own (`make faults`).
+add_custom_target(fault_entries)
 cleat_test_dir(fault fault 300 cleat_server)
 # This one starts programs of the build.
 if(TARGET integration_test_examples)
@@ -101,6 +105,7 @@ cleat_check(locks ${CLEAT_TOOLS}/check-locks.sh)
 cleat_check(readme ${CLEAT_TOOLS}/check-readme.sh)
 cleat_check(manifests ${CLEAT_TOOLS}/check-manifests.sh $<TARGET_FILE:cleat>)
 cleat_check(tools ${PROJECT_SOURCE_DIR}/tests/tools/check.sh)
+cleat_check(tools_faults ${PROJECT_SOURCE_DIR}/tests/tools/faults.sh)
 
 # The commands that the demo prints, by a real kubectl where there is one.
 add_test(NAME kubectl/demo
