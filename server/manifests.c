@@ -142,9 +142,12 @@ static int manifests_drop_rules(struct cleat_draft *draft, struct cleat_err *err
     return r;
 }
 
+/* Rules for mirrored kinds are the server's alone, whatever other roles there are. */
 static int manifests_cluster_role(struct manifests *manifests, struct cleat_draft *draft)
 {
     const struct cleat_manifests_options *options = manifests->options;
+    if (!cleat_value_is(cleat_value_find(cleat_draft_base(draft), "metadata.name"), "cleat"))
+        return 0;
     int r = options->kinds ? manifests_drop_rules(draft, manifests->err) : 0;
     if (r == 0)
         r = manifests_rules_of(draft, options->kinds, manifests->err);

@@ -177,6 +177,12 @@ START_TEST(test_kinds_and_further_kinds)
     ck_assert(has_rule(role, "cleat.dev", "mirrors", "watch"));
     ck_assert(has_rule(role, "", "namespaces", "list"));
     ck_assert(has_rule(role, "authorization.k8s.io", "subjectaccessreviews", "create"));
+    ck_assert(has_rule(role, "authentication.k8s.io", "tokenreviews", "create"));
+    /* Who reads metrics gets nothing but these. */
+    role = find(&objects, "ClusterRole", "cleat-metrics-reader");
+    ck_assert_uint_eq(cleat_value_count(cleat_value_get(role, "rules")), 1);
+    ck_assert(is(role, "rules[0].nonResourceURLs[0]", "/metrics"));
+    ck_assert(is(role, "rules[0].verbs[0]", "get"));
     drop(&objects);
     /* None at all: the server can't copy anything, but is installed. */
     make(&(struct cleat_manifests_options){.kinds = (char *const[]){NULL}}, &objects);
