@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/utf8.h"
 
 double metrics_number_get(const struct metrics_number *number)
 {
@@ -43,6 +44,7 @@ int cleat_metrics_new(struct cleat_metrics **ret)
     if (!metrics)
         return -ENOMEM;
     cleat_lock_init(&metrics->lock, CLEAT_LOCK_METRICS);
+    cleat_cond_init(&metrics->idle);
     cleat_map_init(&metrics->families, CLEAT_METRICS_FAMILIES_MAX);
     *ret = metrics;
     return 0;
@@ -68,6 +70,7 @@ static void metric_free(struct cleat_metric *metric)
     series_free(metric->other);
     for (size_t i = 0; i < metric->label_count; i++)
         cleat_mem_free(metric->labels[i]);
+    cleat_mem_free(metric->bounds);
     cleat_mem_free(metric->buckets);
     cleat_mem_free(metric->help);
     cleat_mem_free(metric->name);
@@ -83,6 +86,7 @@ struct cleat_metrics *cleat_metrics_free(struct cleat_metrics *metrics)
     while ((metric = cleat_map_next(&metrics->families, &cursor, NULL)))
         metric_free(metric);
     cleat_map_fini(&metrics->families);
+    cleat_cond_fini(&metrics->idle);
     cleat_lock_fini(&metrics->lock);
     return cleat_mem_free(metrics);
 }
@@ -129,9 +133,12 @@ static int metric_copy_buckets(struct cleat_metric *metric,
     for (size_t i = 1; i < options->bucket_count; i++)
         cleat_assert(options->buckets[i - 1] < options->buckets[i]);
     metric->buckets = cleat_mem_zalloc(options->bucket_count, sizeof(double));
-    if (!metric->buckets)
+    metric->bounds = cleat_mem_zalloc(options->bucket_count, sizeof(metric->bounds[0]));
+    if (!metric->buckets || !metric->bounds)
         return -ENOMEM;
     memcpy(metric->buckets, options->buckets, options->bucket_count * sizeof(double));
+    for (size_t i = 0; i < options->bucket_count; i++)
+        (void)metrics_number_write(metric->buckets[i], metric->bounds[i]); /* fits */
     metric->bucket_count = options->bucket_count;
     return 0;
 }
@@ -205,6 +212,21 @@ static int series_new(struct cleat_metric *metric, const char *key, size_t lengt
     return 0;
 }
 
+/* Copies a label value; a byte that isn't UTF-8 would spoil the whole scrape, and becomes "?". */
+static size_t metric_key_value(const char *value, char *key, size_t room)
+{
+    size_t length = strnlen(value, room);
+    for (size_t i = 0; i < length;) {
+        size_t count = cleat_utf8_length(value + i, length - i);
+        if (count == 0)
+            key[i] = '?';
+        else
+            memcpy(key + i, value + i, count);
+        i += count == 0 ? 1 : count;
+    }
+    return length;
+}
+
 /* Joins the label values into @key; values that are too long are cut. */
 static size_t metric_key(const struct cleat_metric *metric, const char *const *values, char *key,
                          size_t size)
@@ -212,12 +234,9 @@ static size_t metric_key(const struct cleat_metric *metric, const char *const *v
     size_t length = 0;
     for (size_t i = 0; i < metric->label_count; i++) {
         size_t room = (size - length) / (metric->label_count - i) - 1;
-        size_t part = strnlen(values[i] ? values[i] : "", room);
         if (i > 0)
             key[length++] = CLEAT_METRICS_SEPARATOR;
-        if (part > 0)
-            memcpy(key + length, values[i], part);
-        length += part;
+        length += metric_key_value(values[i] ? values[i] : "", key + length, room);
     }
     return length;
 }
@@ -236,6 +255,55 @@ static struct cleat_series *metric_other(struct cleat_metric *metric)
     return metric->other;
 }
 
+static void series_reset(struct cleat_series *series)
+{
+    metrics_number_set(&series->value, 0);
+    if (series->metric->type != CLEAT_METRIC_HISTOGRAM)
+        return;
+    for (size_t i = 0; i <= series->metric->bucket_count; i++)
+        atomic_store_explicit(&series->counts[i], 0, memory_order_relaxed);
+}
+
+/* At the bound: the place of a series that was removed is given to another. Its owner has given up
+ * adding to it. */
+static struct cleat_series *metric_reuse(struct cleat_metric *metric, const char *key,
+                                         size_t length)
+{
+    size_t cursor = 0;
+    struct cleat_series *series = NULL;
+    if (metric->removed == 0)
+        return NULL;
+    do
+        series = cleat_map_next(&metric->series, &cursor, NULL);
+    while (series && !atomic_load_explicit(&series->removed, memory_order_relaxed));
+    char *copy = series ? cleat_mem_strndup(key, length) : NULL;
+    if (!copy)
+        return NULL;
+    (void)cleat_map_remove(&metric->series, (struct cleat_str){series->key, series->key_length});
+    cleat_mem_free(series->key);
+    series->key = copy;
+    series->key_length = length;
+    /* Can't fail: one entry was taken out just now. */
+    int r = cleat_map_set(&metric->series, (struct cleat_str){copy, length}, series);
+    cleat_assert(r == 0);
+    return series;
+}
+
+/* A series that is new to @metric, or NULL. */
+static struct cleat_series *metric_add_series(struct cleat_metric *metric, const char *key,
+                                              size_t length)
+{
+    struct cleat_series *series = NULL;
+    if (metric->series.count == metric->series.count_max)
+        return metric_reuse(metric, key, length);
+    if (series_new(metric, key, length, &series) == 0 &&
+        cleat_map_set(&metric->series, (struct cleat_str){series->key, length}, series) < 0) {
+        series_free(series);
+        series = NULL;
+    }
+    return series;
+}
+
 struct cleat_series *cleat_metric_series(struct cleat_metric *metric, const char *const *values)
 {
     char key[512];
@@ -244,26 +312,16 @@ struct cleat_series *cleat_metric_series(struct cleat_metric *metric, const char
     size_t length = metric_key(metric, values, key, sizeof(key));
     cleat_lock_take(&metric->metrics->lock);
     struct cleat_series *series = cleat_map_get(&metric->series, (struct cleat_str){key, length});
-    if (!series && series_new(metric, key, length, &series) == 0 &&
-        cleat_map_set(&metric->series, (struct cleat_str){series->key, length}, series) < 0) {
-        series_free(series);
-        series = NULL;
-    }
     if (!series)
+        series = metric_add_series(metric, key, length);
+    if (!series) {
         series = metric_other(metric);
-    else
+    } else if (atomic_load_explicit(&series->removed, memory_order_relaxed)) {
         atomic_store_explicit(&series->removed, false, memory_order_relaxed);
+        metric->removed--;
+    }
     cleat_lock_release(&metric->metrics->lock);
     return series;
-}
-
-static void series_reset(struct cleat_series *series)
-{
-    metrics_number_set(&series->value, 0);
-    if (series->metric->type != CLEAT_METRIC_HISTOGRAM)
-        return;
-    for (size_t i = 0; i <= series->metric->bucket_count; i++)
-        atomic_store_explicit(&series->counts[i], 0, memory_order_relaxed);
 }
 
 void cleat_metric_remove(struct cleat_metric *metric, const char *const *values)
@@ -274,7 +332,8 @@ void cleat_metric_remove(struct cleat_metric *metric, const char *const *values)
     size_t length = metric_key(metric, values, key, sizeof(key));
     cleat_lock_take(&metric->metrics->lock);
     struct cleat_series *series = cleat_map_get(&metric->series, (struct cleat_str){key, length});
-    if (series) {
+    if (series && !atomic_load_explicit(&series->removed, memory_order_relaxed)) {
+        metric->removed++;
         atomic_store_explicit(&series->removed, true, memory_order_relaxed);
         series_reset(series);
     }
@@ -327,4 +386,19 @@ int cleat_metrics_collect(struct cleat_metrics *metrics, void (*fn)(void *arg), 
         metrics->collectors[metrics->collector_count++] = (struct metrics_collector){fn, arg};
     cleat_lock_release(&metrics->lock);
     return r;
+}
+
+void cleat_metrics_uncollect(struct cleat_metrics *metrics, void (*fn)(void *arg), void *arg)
+{
+    size_t kept = 0;
+    if (!metrics)
+        return;
+    cleat_lock_take(&metrics->lock);
+    for (size_t i = 0; i < metrics->collector_count; i++)
+        if (metrics->collectors[i].fn != fn || metrics->collectors[i].arg != arg)
+            metrics->collectors[kept++] = metrics->collectors[i];
+    metrics->collector_count = kept;
+    while (metrics->collecting > 0)
+        cleat_cond_wait(&metrics->idle, &metrics->lock);
+    cleat_lock_release(&metrics->lock);
 }

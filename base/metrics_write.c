@@ -25,20 +25,31 @@ static void metrics_escape(struct cleat_buffer *buffer, const char *text, size_t
             (void)cleat_buffer_byte(buffer, text[i]); /* sticky */
 }
 
-/* The shortest of the three precisions that reads back as the same number. */
+/* The shortest of the three precisions that reads back as the same number; counts are whole. */
+size_t metrics_number_write(double value, char text[CLEAT_METRICS_NUMBER_BYTES])
+{
+    int length = 0;
+    if (isnan(value) || isinf(value))
+        length = snprintf(text, CLEAT_METRICS_NUMBER_BYTES, "%s",
+                          isnan(value) ? "NaN"
+                          : value > 0  ? "+Inf"
+                                       : "-Inf");
+    else if (value > -1e15 && value < 1e15 && value == (double)(int64_t)value)
+        length = snprintf(text, CLEAT_METRICS_NUMBER_BYTES, "%lld", (long long)value);
+    else
+        for (int precision = 15; precision <= 17; precision++) {
+            length = snprintf(text, CLEAT_METRICS_NUMBER_BYTES, "%.*g", precision, value);
+            if (strtod(text, NULL) == value)
+                break;
+        }
+    return (size_t)length;
+}
+
 static void metrics_write_number(struct cleat_buffer *buffer, double value)
 {
-    char text[40];
-    if (isnan(value) || isinf(value)) {
-        (void)cleat_buffer_text(buffer, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
-        return;
-    }
-    for (int precision = 15; precision <= 17; precision++) {
-        snprintf(text, sizeof(text), "%.*g", precision, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    (void)cleat_buffer_text(buffer, text); /* sticky */
+    char text[CLEAT_METRICS_NUMBER_BYTES];
+    size_t length = metrics_number_write(value, text);
+    (void)cleat_buffer_append(buffer, text, length); /* sticky */
 }
 
 static void metrics_write_labels(struct cleat_buffer *buffer, const struct cleat_series *series,
@@ -79,12 +90,9 @@ static void metrics_write_histogram(struct cleat_buffer *buffer, const struct cl
     const struct cleat_metric *metric = series->metric;
     uint64_t total = 0;
     for (size_t i = 0; i <= metric->bucket_count; i++) {
-        struct cleat_buffer bound = CLEAT_BUFFER_INIT(64);
         total += atomic_load_explicit(&series->counts[i], memory_order_relaxed);
-        metrics_write_number(&bound, i < metric->bucket_count ? metric->buckets[i] : INFINITY);
-        metrics_write_sample(buffer, series, "_bucket", bound.data ? bound.data : "",
-                             (double)total);
-        cleat_buffer_fini(&bound);
+        metrics_write_sample(buffer, series, "_bucket",
+                             i < metric->bucket_count ? metric->bounds[i] : "+Inf", (double)total);
     }
     metrics_write_sample(buffer, series, "_sum", NULL, metrics_number_get(&series->value));
     metrics_write_sample(buffer, series, "_count", NULL, (double)total);
@@ -133,7 +141,7 @@ static void **map_sorted(const struct cleat_map *map, int (*order)(const void *,
 static int metric_write(struct cleat_buffer *buffer, const struct cleat_metric *metric)
 {
     static const char *const types[] = {"counter", "gauge", "histogram"};
-    if (metric->series.count == 0 && !metric->other)
+    if (metric->series.count == metric->removed && !metric->other)
         return 0;
     void **series = map_sorted(&metric->series, series_order);
     if (!series)
@@ -155,22 +163,33 @@ static void metrics_run_collectors(struct cleat_metrics *metrics)
     cleat_lock_take(&metrics->lock);
     size_t count = metrics->collector_count;
     memcpy(collectors, metrics->collectors, count * sizeof(collectors[0]));
+    metrics->collecting++;
     cleat_lock_release(&metrics->lock);
     for (size_t i = 0; i < count; i++)
         collectors[i].fn(collectors[i].arg);
+    cleat_lock_take(&metrics->lock);
+    if (--metrics->collecting == 0)
+        cleat_cond_broadcast(&metrics->idle);
+    cleat_lock_release(&metrics->lock);
 }
 
+/* The lock is let go between families, so that a scrape holds up nobody who looks up a series for
+ * longer than one family takes; families stay. */
 int cleat_metrics_write(struct cleat_metrics *metrics, struct cleat_buffer *buffer)
 {
     int r = 0;
     metrics_run_collectors(metrics);
     cleat_lock_take(&metrics->lock);
+    size_t count = metrics->families.count;
     void **families = map_sorted(&metrics->families, metric_order);
-    for (size_t i = 0; families && r == 0 && i < metrics->families.count; i++)
-        r = metric_write(buffer, families[i]);
     cleat_lock_release(&metrics->lock);
     if (!families)
         return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        cleat_lock_take(&metrics->lock);
+        r = metric_write(buffer, families[i]);
+        cleat_lock_release(&metrics->lock);
+    }
     cleat_mem_free(families);
     return r < 0 ? r : buffer->failed;
 }

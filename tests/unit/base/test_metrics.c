@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <cleat/metrics.h>
 #include "base/limits.h"
@@ -101,7 +102,7 @@ START_TEST(test_removed_series_is_hidden_and_starts_anew)
     struct cleat_metric *metric = family(metrics, CLEAT_METRIC_COUNTER, "c", "l");
     cleat_series_add(series(metric, "1"), 5);
     cleat_metric_remove(metric, (const char *const[]){"1"});
-    expect_text(metrics, "# HELP c Help\n# TYPE c counter\n");
+    expect_text(metrics, "");
     cleat_series_add(series(metric, "1"), 1);
     expect_text(metrics, "# HELP c Help\n# TYPE c counter\nc{l=\"1\"} 1\n");
     cleat_metrics_free(metrics);
@@ -127,6 +128,111 @@ START_TEST(test_family_is_shared_or_refused)
 }
 END_TEST
 
+START_TEST(test_place_of_a_removed_series_is_given_away_at_the_bound)
+{
+    struct cleat_metrics *metrics = NULL;
+    ck_assert_int_eq(cleat_metrics_new(&metrics), 0);
+    struct cleat_metric *metric = family(metrics, CLEAT_METRIC_COUNTER, "c", "l");
+    cleat_series_add(series(metric, "1"), 5);
+    cleat_series_add(series(metric, "2"), 6);
+    cleat_metric_remove(metric, (const char *const[]){"1"});
+    cleat_metric_remove(metric, (const char *const[]){"1"}); /* counted once */
+    cleat_series_add(series(metric, "3"), 1);
+    cleat_series_add(series(metric, "4"), 1);
+    expect_text(metrics, "# HELP c Help\n# TYPE c counter\n"
+                         "c{l=\"2\"} 6\nc{l=\"3\"} 1\nc{l=\"other\"} 1\n");
+    /* However many come and go, there are two places. */
+    for (int i = 0; i < 1000; i++) {
+        char name[16];
+        cleat_metric_remove(metric, (const char *const[]){i == 0 ? "3" : name});
+        snprintf(name, sizeof(name), "n%d", i);
+        cleat_series_add(series(metric, name), 1);
+    }
+    expect_text(metrics, "# HELP c Help\n# TYPE c counter\n"
+                         "c{l=\"2\"} 6\nc{l=\"n999\"} 1\nc{l=\"other\"} 1\n");
+    cleat_metrics_free(metrics);
+}
+END_TEST
+
+START_TEST(test_label_values_are_utf8)
+{
+    const struct {
+        const char *value;
+        const char *written;
+    } rows[] = {
+        {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+        {"a\xff\xff"
+         "b",
+         "a??b"},
+        {"\xc3", "?"},
+        {"\xed\xa0\x80", "???"},
+        {"\xc0\xaf", "??"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cleat_metrics *metrics = NULL;
+        char text[128];
+        ck_assert_int_eq(cleat_metrics_new(&metrics), 0);
+        struct cleat_metric *metric = family(metrics, CLEAT_METRIC_GAUGE, "g", "l");
+        cleat_series_set(series(metric, rows[i].value), 1);
+        snprintf(text, sizeof(text), "# HELP g Help\n# TYPE g gauge\ng{l=\"%s\"} 1\n",
+                 rows[i].written);
+        expect_text(metrics, text);
+        cleat_metrics_free(metrics);
+    }
+}
+END_TEST
+
+START_TEST(test_long_label_values_are_cut)
+{
+    struct cleat_metrics *metrics = NULL;
+    struct cleat_metric *metric = NULL;
+    struct cleat_buffer buffer = CLEAT_BUFFER_INIT(CLEAT_MIB);
+    static char value[100000];
+    ck_assert_int_eq(cleat_metrics_new(&metrics), 0);
+    memset(value, 'x', sizeof(value) - 1);
+    const struct cleat_metric_options options = {
+        .type = CLEAT_METRIC_GAUGE, .name = "g", .labels = {"a", "b", "c", "d", "e", "f"}};
+    ck_assert_int_eq(cleat_metrics_family(metrics, &options, &metric, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        cleat_series_add(cleat_metric_series(metric, (const char *const[]){value, value, value,
+                                                                           value, value, value}),
+                         1);
+    ck_assert_int_eq(cleat_metrics_write(metrics, &buffer), 0);
+    ck_assert_uint_lt(buffer.length, 700);
+    ck_assert_ptr_nonnull(strstr(buffer.data, "\"} 2\n"));
+    cleat_buffer_fini(&buffer);
+    cleat_metrics_free(metrics);
+}
+END_TEST
+
+START_TEST(test_numbers_read_back_exactly)
+{
+    const struct {
+        double value;
+        const char *text;
+    } rows[] = {
+        {0, "0"},
+        {-3, "-3"},
+        {4503599627370497.0, "4503599627370497"},
+        {0.1, "0.1"},
+        {1e-8, "1e-08"},
+        {1e300, "1e+300"},
+        {1764097716.736, "1764097716.736"},
+        {1.0 / 3, "0.3333333333333333"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cleat_metrics *metrics = NULL;
+        char text[128];
+        ck_assert_int_eq(cleat_metrics_new(&metrics), 0);
+        cleat_series_set(cleat_metric_series(family(metrics, CLEAT_METRIC_GAUGE, "g", NULL), NULL),
+                         rows[i].value);
+        snprintf(text, sizeof(text), "# HELP g Help\n# TYPE g gauge\ng %s\n", rows[i].text);
+        expect_text(metrics, text);
+        cleat_metrics_free(metrics);
+    }
+}
+END_TEST
+
 static void collect(void *arg)
 {
     cleat_series_set(arg, 42);
@@ -139,6 +245,26 @@ START_TEST(test_collectors_run_before_writing)
     struct cleat_metric *metric = family(metrics, CLEAT_METRIC_GAUGE, "g", NULL);
     ck_assert_int_eq(cleat_metrics_collect(metrics, collect, cleat_metric_series(metric, NULL)), 0);
     expect_text(metrics, "# HELP g Help\n# TYPE g gauge\ng 42\n");
+    cleat_metrics_free(metrics);
+}
+END_TEST
+
+START_TEST(test_collectors_are_taken_back)
+{
+    struct cleat_metrics *metrics = NULL;
+    ck_assert_int_eq(cleat_metrics_new(&metrics), 0);
+    struct cleat_series *one = series(family(metrics, CLEAT_METRIC_GAUGE, "g", "l"), "1");
+    struct cleat_series *two = series(family(metrics, CLEAT_METRIC_GAUGE, "g", "l"), "2");
+    ck_assert_int_eq(cleat_metrics_collect(metrics, collect, one), 0);
+    ck_assert_int_eq(cleat_metrics_collect(metrics, collect, two), 0);
+    cleat_metrics_uncollect(metrics, collect, one);
+    expect_text(metrics, "# HELP g Help\n# TYPE g gauge\ng{l=\"1\"} 0\ng{l=\"2\"} 42\n");
+    for (int i = 0; i < 63; i++)
+        ck_assert_int_eq(cleat_metrics_collect(metrics, collect, one), 0);
+    ck_assert_int_eq(cleat_metrics_collect(metrics, collect, one), -ENOBUFS);
+    cleat_metrics_uncollect(metrics, collect, one);
+    ck_assert_int_eq(cleat_metrics_collect(metrics, collect, one), 0);
+    cleat_metrics_uncollect(NULL, collect, one);
     cleat_metrics_free(metrics);
 }
 END_TEST
@@ -180,6 +306,9 @@ END_TEST
 
 CLEAT_SUITE_MAIN("metrics", test_counter_and_gauge, test_histogram_counts_at_and_below_each_bound,
                  test_label_values_are_escaped, test_series_beyond_the_bound_are_counted_together,
-                 test_removed_series_is_hidden_and_starts_anew, test_family_is_shared_or_refused,
-                 test_collectors_run_before_writing, test_null_registry_does_nothing,
-                 test_out_of_memory)
+                 test_removed_series_is_hidden_and_starts_anew,
+                 test_place_of_a_removed_series_is_given_away_at_the_bound,
+                 test_label_values_are_utf8, test_long_label_values_are_cut,
+                 test_numbers_read_back_exactly, test_family_is_shared_or_refused,
+                 test_collectors_run_before_writing, test_collectors_are_taken_back,
+                 test_null_registry_does_nothing, test_out_of_memory)
