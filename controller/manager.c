@@ -466,6 +466,9 @@ static void manager_drain(struct cleat_manager *manager)
     manager->draining = true;
     cleat_cond_broadcast(&manager->cond);
     bool drain = manager->started;
+    cleat_lock_release(&manager->lock);
+    cleat__runnables_drain(&manager->runnables);
+    cleat_lock_take(&manager->lock);
     while (drain && left_ms > 0) {
         (void)cleat_cond_wait_ms(&manager->cond, &manager->lock, left_ms); /* looks again */
         left_ms = until_ms - cleat_clock_mono_ms(cleat_clock_system());

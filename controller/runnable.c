@@ -175,6 +175,27 @@ static bool runnables_starting(const struct runnables *runnables)
     return false;
 }
 
+static void group_drain(struct runnables *runnables, enum cleat_group group)
+{
+    cleat_lock_take(runnables->lock);
+    struct runnable_entry *entry = runnables->groups[group].first;
+    while (entry) {
+        bool running = entry->state == RUNNABLE_RUNNING;
+        cleat_lock_release(runnables->lock);
+        if (running && entry->runnable.drain)
+            entry->runnable.drain(entry->runnable.arg);
+        cleat_lock_take(runnables->lock);
+        entry = entry->next;
+    }
+    cleat_lock_release(runnables->lock);
+}
+
+void cleat__runnables_drain(struct runnables *runnables)
+{
+    for (int group = 0; group < CLEAT_GROUP_COUNT; group++)
+        group_drain(runnables, (enum cleat_group)group);
+}
+
 void cleat__runnables_close(struct runnables *runnables)
 {
     cleat_lock_take(runnables->lock);

@@ -60,6 +60,8 @@ int cleat__runnables_wait_ready(struct runnables *runnables, enum cleat_group gr
                                 struct cleat_err *err) CLEAT_MUST_CHECK;
 /** From now on nothing is added or started; waits for starts that are under way. */
 void cleat__runnables_close(struct runnables *runnables);
+/** Tells all of every group that runs that the stop is near. */
+void cleat__runnables_drain(struct runnables *runnables);
 /** Asks all of a group to stop, the last added first. */
 void cleat__runnables_stop(struct runnables *runnables, enum cleat_group group);
 /** Joins a group until @until_mono_ms of the system's clock (< 0: without a limit). How many still

@@ -59,6 +59,7 @@ struct cleat_http {
     _Atomic(unsigned) requests;
     _Atomic(unsigned) handlers;
     _Atomic(bool) stopping;
+    _Atomic(bool) draining; /* relaxed: an answer more or less that keeps its connection */
 };
 
 enum http_phase {
@@ -269,7 +270,8 @@ static void response_header(struct MHD_Response *response, const char *name, con
 static enum MHD_Result call_send(struct http_call *call, const char *allow)
 {
     const struct cleat_http_answer *answer = &call->answer;
-    bool close = answer->status != 200 || atomic_load(&call->http->stopping);
+    bool close =
+        answer->status != 200 || atomic_load_explicit(&call->http->draining, memory_order_relaxed);
     char retry_after[16] = "";
     struct MHD_Response *response = MHD_create_response_from_buffer(
         call->text.length, call->text.data ? call->text.data : (void *)"", MHD_RESPMEM_PERSISTENT);
@@ -458,8 +460,14 @@ int cleat_http_start(const struct cleat_http_options *options, int fd, struct cl
     return 0;
 }
 
+void cleat_http_drain(struct cleat_http *http)
+{
+    atomic_store_explicit(&http->draining, true, memory_order_relaxed);
+}
+
 void cleat_http_quiesce(struct cleat_http *http)
 {
+    cleat_http_drain(http);
     atomic_store(&http->stopping, true);
     int fd = MHD_quiesce_daemon(http->daemon);
     if (fd < 0)

@@ -30,6 +30,8 @@ struct cleat_http_options {
 /** Serves on @fd, which is stolen on success. @ret is new. */
 int cleat_http_start(const struct cleat_http_options *options, int fd, struct cleat_http **ret,
                      struct cleat_err *err) CLEAT_MUST_CHECK;
+/** Every answer from now on closes its connection; new ones are still taken. Returns at once. */
+void cleat_http_drain(struct cleat_http *http);
 /** No new connections; every answer from now on closes its connection. Returns at once; once. */
 void cleat_http_quiesce(struct cleat_http *http);
 /**

@@ -121,6 +121,15 @@ int cleat_server_start(struct cleat_server *server, struct cleat_err *err)
     return r;
 }
 
+void cleat_server_drain(struct cleat_server *server)
+{
+    cleat_lock_take(&server->lock);
+    bool serving = server->state == SERVER_SERVING;
+    cleat_lock_release(&server->lock);
+    if (serving)
+        cleat_http_drain(server->http);
+}
+
 void cleat_server_stop(struct cleat_server *server)
 {
     cleat_lock_take(&server->lock);
@@ -177,6 +186,13 @@ static int runnable_start(void *arg, struct cleat_err *err)
     return cleat_server_start(server, err);
 }
 
+static void runnable_drain(void *arg)
+{
+    struct cleat_server *server = arg;
+    cleat_assert(server->magic == SERVER_MAGIC);
+    cleat_server_drain(server);
+}
+
 static void runnable_stop(void *arg)
 {
     struct cleat_server *server = arg;
@@ -196,6 +212,7 @@ struct cleat_runnable cleat_server_runnable(struct cleat_server *server, enum cl
     return (struct cleat_runnable){.name = server->name,
                                    .group = group,
                                    .start = runnable_start,
+                                   .drain = runnable_drain,
                                    .stop = runnable_stop,
                                    .join = runnable_join,
                                    .arg = server};

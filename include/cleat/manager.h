@@ -41,7 +41,8 @@ struct cleat_runnable {
     enum cleat_group group;
     int (*start)(void *arg, struct cleat_err *err); /* returns once it runs */
     int (*wait_ready)(void *arg, int64_t timeout_ms, struct cleat_err *err);
-    void (*stop)(void *arg);                    /* asks; returns at once */
+    void (*drain)(void *arg); /* the stop is near: clients are to go elsewhere; returns at once */
+    void (*stop)(void *arg);  /* asks; returns at once */
     int (*join)(void *arg, int64_t timeout_ms); /* 0, or -ETIMEDOUT with it still running */
     void *arg;
 };

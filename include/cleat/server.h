@@ -75,6 +75,12 @@ CLEAT_EXPORT void cleat_server_set_bundle(struct cleat_server *server, struct cl
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_server_start(struct cleat_server *server,
                                                      struct cleat_err *err);
 /**
+ * Sends clients away: every answer from now on closes its connection, while new ones are still
+ * taken, so that none is lost with a request on its way. Returns at once; repeatable; nothing
+ * happens where it doesn't serve. Any thread.
+ */
+CLEAT_EXPORT void cleat_server_drain(struct cleat_server *server);
+/**
  * Quiesces: takes no new connections, and every answer from now on closes its own. Requests in
  * flight go on, and so do new ones on open connections until join. Returns at once; repeatable;
  * nothing happens where it doesn't serve. Any thread.

@@ -128,10 +128,11 @@ static inline bool http_client_fill(struct http_client *client)
     return true;
 }
 
-/* The value of a header in a reply's head, or NULL; cut off at the line's end in a static. */
+/* The value of a header in a reply's head, or NULL; cut off at the line's end in a static of the
+ * thread. */
 static inline const char *http_reply_header(const struct http_reply *reply, const char *name)
 {
-    static char value[256];
+    static _Thread_local char value[256];
     char key[64];
     snprintf(key, sizeof(key), "\r\n%s: ", name);
     const char *at = strcasestr(reply->head, key);

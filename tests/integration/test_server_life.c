@@ -58,6 +58,33 @@ START_TEST(test_no_certificate_yet)
 }
 END_TEST
 
+START_TEST(test_drain)
+{
+    struct fixture fixture;
+    struct http_client idle, late;
+    struct http_reply reply;
+    fixture_open(&fixture, true);
+    client_open(&idle, &fixture);
+    send_review(&idle, "/allow", 1);
+    http_client_read(&idle, &reply, false);
+    ck_assert_ptr_null(http_reply_header(&reply, "Connection"));
+    cleat_server_drain(fixture.server);
+    send_review(&idle, "/allow", 1);
+    http_client_read(&idle, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(http_reply_header(&reply, "Connection"), "close");
+    ck_assert(http_client_ended(&idle));
+    client_open(&late, &fixture); /* as long as the endpoint is in rotation */
+    send_review(&late, "/allow", 1);
+    http_client_read(&late, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(http_reply_header(&reply, "Connection"), "close");
+    http_client_close(&idle);
+    http_client_close(&late);
+    fixture_close(&fixture);
+}
+END_TEST
+
 static void *stopper_main(void *arg)
 {
     ck_assert_int_eq(cleat_server_join(arg, LIMIT_MS), 0);
@@ -212,6 +239,6 @@ START_TEST(test_threads_have_names)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("server_life", test_swap_on_live_connections, test_no_certificate_yet,
+CLEAT_SUITE_MAIN("server_life", test_swap_on_live_connections, test_no_certificate_yet, test_drain,
                  test_quiesce, test_join_without_end, test_join_cuts_slow_clients, test_port_in_use,
                  test_life, test_threads_have_names)

@@ -85,6 +85,12 @@ static void thing_stop(void *arg)
     atomic_fetch_add(&thing->stopped, 1);
 }
 
+static void thing_drain(void *arg)
+{
+    struct thing *thing = arg;
+    note(thing->journal, '~', thing->name);
+}
+
 static int thing_join(void *arg, int64_t timeout_ms)
 {
     struct thing *thing = arg;
@@ -162,6 +168,34 @@ START_TEST(test_order)
     ck_assert_str_eq(f.journal.text,
                      "-warm -other2 -other =other2 =other -elected =elected -cache =cache -hook "
                      "=hook -http =http =warm ");
+    fixture_close(&f);
+}
+END_TEST
+
+/* Whoever has clients sends them away before anything stops; what never started isn't asked. */
+START_TEST(test_drain)
+{
+    struct fixture f;
+    struct thing hook = {0}, failing = {.start_code = -EIO};
+    fixture_open(&f, (struct cleat_manager_options){.drain_ms = 1});
+    struct cleat_runnable runnable = {.name = "hook",
+                                      .group = CLEAT_GROUP_WEBHOOKS,
+                                      .start = thing_start,
+                                      .drain = thing_drain,
+                                      .stop = thing_stop,
+                                      .arg = &hook};
+    hook.journal = failing.journal = &f.journal;
+    hook.name = "hook";
+    failing.name = "failing";
+    ck_assert_int_eq(cleat_manager_add(f.manager, &runnable, NULL), 0);
+    run(&f);
+    ck_assert_int_eq(cleat_manager_wait_started(f.manager, 5000), 0);
+    runnable.name = "failing";
+    runnable.arg = &failing;
+    ck_assert_int_eq(cleat_manager_add(f.manager, &runnable, NULL), -EIO);
+    cleat_manager_stop(f.manager);
+    cleat_thread_join(&f.thread);
+    ck_assert_str_eq(f.journal.text, "+hook +failing ~hook -hook ");
     fixture_close(&f);
 }
 END_TEST
@@ -417,6 +451,6 @@ START_TEST(test_signal)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("manager", test_order, test_add_later, test_start_fails, test_never_ready,
-                 test_stop_while_starting, test_failure_later, test_grace, test_drain,
-                 test_controllers, test_never_run, test_signal)
+CLEAT_SUITE_MAIN("manager", test_order, test_drain, test_add_later, test_start_fails,
+                 test_never_ready, test_stop_while_starting, test_failure_later, test_grace,
+                 test_drain, test_controllers, test_never_run, test_signal)
