@@ -173,7 +173,7 @@ START_TEST(test_order)
 END_TEST
 
 /* Whoever has clients sends them away before anything stops; what never started isn't asked. */
-START_TEST(test_drain)
+START_TEST(test_clients_sent_away)
 {
     struct fixture f;
     struct thing hook = {0}, failing = {.start_code = -EIO};
@@ -451,6 +451,6 @@ START_TEST(test_signal)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("manager", test_order, test_drain, test_add_later, test_start_fails,
+CLEAT_SUITE_MAIN("manager", test_order, test_clients_sent_away, test_add_later, test_start_fails,
                  test_never_ready, test_stop_while_starting, test_failure_later, test_grace,
                  test_drain, test_controllers, test_never_run, test_signal)
