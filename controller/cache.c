@@ -130,6 +130,7 @@ struct cleat_cache *cleat_cache_free(struct cleat_cache *cache)
         return NULL;
     cleat_assert(cache->magic == CLEAT__CACHE_MAGIC && !cache->ingest_thread.running &&
                  !cache->events_thread.running);
+    cleat__cache_metrics_fini(cache);
     cache->loop = cache->lender ? cache->loop : cleat_transport_loop_free(cache->loop);
     for (size_t i = 0; i < cache->feed_count; i++) {
         cache->feeds[i]->stream = NULL; /* goes with the loop */

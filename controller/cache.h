@@ -17,7 +17,6 @@
 
 #define CLEAT__CACHE_MAGIC 0x63616368u
 #define CLEAT__CACHE_STORES_MAX 4096u
-#define CLEAT__CACHE_METRICS_MS 5000
 
 /* Something that the ingest thread is asked to do while the caller waits. */
 struct cache_task {
@@ -29,13 +28,18 @@ struct cache_task {
 };
 
 struct cache_metrics {
+    struct cleat_metrics *metrics; /* borrowed; NULL: none */
     struct cleat_metric *objects;
+    struct cleat_metric *unreadable;
     struct cleat_metric *bytes;
+    struct cleat_metric *synced;
     struct cleat_metric *age;
     struct cleat_metric *events;
     struct cleat_metric *broken;
+    struct cleat_metric *restarts;
+    struct cleat_metric *failures;
+    struct cleat_metric *relists;
     struct cleat_series *pool;
-    int64_t due_mono_ms;
 };
 
 struct cleat_cache {
@@ -76,8 +80,8 @@ void *cleat__cache_ingest(void *arg);
 int cleat__cache_ask(struct cleat_cache *cache, int (*fn)(void *arg), void *arg) CLEAT_MUST_CHECK;
 int cleat__cache_metrics_init(struct cleat_cache *cache, struct cleat_metrics *metrics,
                               struct cleat_err *err) CLEAT_MUST_CHECK;
-/** Publishes what is read rather than counted, where it's due. The ingest thread. */
-void cleat__cache_metrics_turn(struct cleat_cache *cache, int64_t now_mono_ms);
+/** Has the figures of @cache read no more; before anything of it goes. */
+void cleat__cache_metrics_fini(struct cleat_cache *cache);
 /** At the end mark of @feed: it takes over what it serves, unless it is about to go itself. The
  * ingest thread. */
 void cleat__cache_take_over(struct cleat_cache *cache, struct cleat_feed *feed);

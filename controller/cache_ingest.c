@@ -108,9 +108,6 @@ static int64_t ingest_turn(struct cleat_cache *cache, bool *ret_stop)
     cleat_lock_release(&cache->lock);
     cleat__ring_drain(&cache->events.ring);
     cleat__lender_drain(cache->lender);
-    cleat__cache_metrics_turn(cache, now_ms);
-    if (cache->metrics.due_mono_ms < due_ms)
-        due_ms = cache->metrics.due_mono_ms;
     return due_ms;
 }
 

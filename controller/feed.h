@@ -55,6 +55,7 @@ struct cleat_feed {
     struct store_bits seen;
     struct ring_stage stage;
     bool relisting;
+    bool watched; /* a watch was begun before */
     int64_t due_mono_ms;
     struct cleat_reporter failures;
     struct cleat_reporter broken_objects;

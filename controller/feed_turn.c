@@ -14,6 +14,11 @@
 #define FEED_MEMORY_MS 1000
 #define FEED_TRIM_BYTES ((size_t)8 << 20)
 
+static void feed_count(_Atomic(uint64_t) *figure)
+{
+    atomic_fetch_add_explicit(figure, 1, memory_order_relaxed);
+}
+
 /* What the reflector shows. */
 
 /*
@@ -73,7 +78,8 @@ static int feed_break(struct cleat_feed *feed, const struct cleat_parser_item *i
                       const struct store_item *of)
 {
     uint32_t entry = CLEAT__STORE_NONE;
-    atomic_fetch_add_explicit(&feed->broken, 1, memory_order_relaxed);
+    feed_count(&feed->broken);
+    feed_count(&feed->store->figures.broken);
     cleat_report(&feed->broken_objects, feed->cache->log, CLEAT_LOG_WARN, "object can't be kept",
                  cleat_log_text("cluster", feed->cache->name),
                  cleat_log_text("resource", feed->store->resource.plural),
@@ -100,7 +106,8 @@ static int feed_on_item(void *arg, enum reflector_what what, const struct cleat_
         .initial = !feed->synced,
         .stage = feed->relisting ? &feed->stage : NULL,
     };
-    atomic_fetch_add_explicit(&feed->events, 1, memory_order_relaxed);
+    feed_count(&feed->events);
+    feed_count(&feed->store->figures.events);
     int r = 0;
     if (what == REFLECTOR_BROKEN)
         return feed_break(feed, item, &of);
@@ -122,6 +129,8 @@ static void feed_on_begin(void *arg)
     struct cleat_feed *feed = arg;
     cleat__bits_clear(&feed->seen);
     feed->relisting = feed->synced;
+    if (feed->synced)
+        feed_count(&feed->store->figures.relists);
 }
 
 static void feed_on_broken_off(void *arg)
@@ -144,8 +153,6 @@ static void feed_tell_synced(struct cleat_feed *feed)
     feed->synced_mono_ms = cleat_clock_mono_ms(cache->clock);
     cleat_lock_release(&cache->lock);
     cleat_cond_broadcast(&cache->changed);
-    if (cache->metrics.due_mono_ms != INT64_MAX)
-        cache->metrics.due_mono_ms = 0; /* at once */
     cleat_debug(cache->log, "feed synced", cleat_log_text("cluster", cache->name),
                 cleat_log_text("resource", feed->store->resource.plural),
                 cleat_log_text("namespace", feed->namespace_));
@@ -203,6 +210,8 @@ static void feed_on_state(void *arg, const struct cleat_err *err)
     }
     cleat_lock_release(&cache->lock);
     cleat_cond_broadcast(&cache->changed);
+    if (err)
+        feed_count(&feed->store->figures.failures);
     if (err)
         cleat_report(&feed->failures, cache->log, CLEAT_LOG_WARN, "watch broken, goes on trying",
                      cleat_log_text("cluster", cache->name),
@@ -266,6 +275,11 @@ static void feed_request(struct cleat_feed *feed, struct cleat_transport_loop *l
     const struct cleat_transport_stream_ops ops = {
         .on_head = feed_on_head, .on_bytes = feed_on_bytes, .on_end = feed_on_end, .arg = feed};
     int r = cleat_transport_stream_start(loop, &options, &ops, &feed->stream, &err);
+    if (strstr(request->path_and_query, "watch=")) {
+        if (feed->watched)
+            feed_count(&feed->store->figures.restarts);
+        feed->watched = true;
+    }
     if (r < 0) {
         feed->stream = NULL;
         cleat__reflector_refused(feed->reflector, r, &err);

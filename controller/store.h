@@ -74,6 +74,15 @@ struct store_feed {
     bool behind;    /* asks its owner to load again */
 };
 
+/* Counted for ever, whichever feeds come and go. Relaxed: only figures. */
+struct store_figures {
+    _Atomic(uint64_t) events; /* objects and changes that came */
+    _Atomic(uint64_t) broken; /* of these, what couldn't be read or kept */
+    _Atomic(uint64_t) restarts;
+    _Atomic(uint64_t) failures;
+    _Atomic(uint64_t) relists;
+};
+
 struct cleat_store {
     unsigned magic;
     uint16_t number; /* in the ring */
@@ -82,6 +91,7 @@ struct cleat_store {
     struct cleat__lender *lender; /* borrowed from the cache */
     struct cleat__ring *ring;     /* borrowed from the cache */
     struct cleat_cache *cache;    /* borrowed; NULL in tests of stores alone */
+    struct store_figures figures;
 
     struct cleat_rwlock lock;
     /* Walks through chains that are under way. Raised under the lock held for reading; the writer,

@@ -527,10 +527,25 @@ START_TEST(test_feed_that_goes_takes_nobody_over)
 }
 END_TEST
 
+/* The value of the cache's figure for ConfigMaps. */
+static double figure(struct cleat_metrics *metrics, const char *name)
+{
+    char line[128];
+    struct cleat_buffer text = CLEAT_BUFFER_INIT(1 << 20);
+    ck_assert_int_eq(cleat_metrics_write(metrics, &text), 0);
+    (void)snprintf(line, sizeof(line), "\n%s{cluster=\"local\",resource=\"configmaps\"} ", name);
+    const char *at = strstr(text.data, line);
+    ck_assert_msg(at != NULL, "no %s", name);
+    double value = strtod(at + strlen(line), NULL);
+    cleat_buffer_fini(&text);
+    return value;
+}
+
 /* The cache's clock is moved by hand; what wakes its thread is a feed that is added. */
 START_TEST(test_broken_watch_becomes_stale)
 {
     struct fixture f;
+    struct cleat_metrics *metrics = NULL;
     struct cleat_fake_clock clock;
     struct cleat_feed_status status;
     fixture_open(&f);
@@ -540,7 +555,9 @@ START_TEST(test_broken_watch_becomes_stale)
         .path = "/api/v1/configmaps", .query = "watch=true", .cut_after_bytes = 3000, .times = 1};
     const struct cleat_fault down = {.path = "/api/v1/configmaps", .status = 500};
     ck_assert_int_gt(cleat_apiserver_fault(f.cluster.server, &cut), 0);
-    fixture_cache(&f, (struct cleat_cache_options){.clock = &clock.clock}, &everything);
+    ck_assert_int_eq(cleat_metrics_new(&metrics), 0);
+    fixture_cache(&f, (struct cleat_cache_options){.clock = &clock.clock, .metrics = metrics},
+                  &everything);
     fixture_sync(&f);
     ck_assert_int_gt(cleat_apiserver_fault(f.cluster.server, &down), 0);
     for (int i = 0; i < 1000 && !feed_is_broken(&f); i++) {
@@ -559,6 +576,9 @@ START_TEST(test_broken_watch_becomes_stale)
                    LIMIT_MS);
     ck_assert(!cleat_store_synced(f.store));
     ck_assert(cleat_feed_synced(f.feed));
+    ck_assert(figure(metrics, "cleat_watch_synced") == 0);
+    ck_assert(figure(metrics, "cleat_watch_failures_total") > 0);
+    ck_assert(figure(metrics, "cleat_watch_last_event_age_seconds") >= CLEAT__FEED_STALE_MS / 1000);
     ck_assert_int_eq(lookup(&f, "a", "x"), 0); /* what was read stays readable */
     wakes = cleat_feed_unref(wakes);
     cleat_apiserver_fault_clear(f.cluster.server, 0);
@@ -568,7 +588,10 @@ START_TEST(test_broken_watch_becomes_stale)
                    LIMIT_MS);
     CLEAT_WAIT_FOR(cleat_store_synced(f.store), LIMIT_MS);
     wakes = cleat_feed_unref(wakes);
+    ck_assert(figure(metrics, "cleat_watch_synced") == 1);
+    ck_assert(figure(metrics, "cleat_watch_restarts_total") > 0);
     fixture_close(&f);
+    metrics = cleat_metrics_free(metrics);
 }
 END_TEST
 
@@ -585,20 +608,24 @@ START_TEST(test_metrics)
     fixture_sync(&f);
     const char *const lines[] = {
         "cleat_cache_objects{cluster=\"east\",resource=\"configmaps\"} 1\n",
+        "cleat_cache_unreadable_objects{cluster=\"east\",resource=\"configmaps\"} 0\n",
         "cleat_cache_bytes{cluster=\"east\",resource=\"configmaps\"} ",
-        "cleat_pool_bytes{cluster=\"east\"} ", "cleat_watch_last_event_age{cluster=\"east\","};
-    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        /* Published every five seconds. */
-        for (int tries = 0; tries < 10000; tries++) {
-            cleat_buffer_reset(&text);
-            ck_assert_int_eq(cleat_metrics_write(metrics, &text), 0);
-            if (strstr(text.data, lines[i]))
-                break;
-            cleat_wait_moment();
-        }
+        "cleat_pool_bytes{cluster=\"east\"} ",
+        "cleat_watch_synced{cluster=\"east\",resource=\"configmaps\"} 1\n",
+        "cleat_watch_last_event_age_seconds{cluster=\"east\",resource=\"configmaps\"} ",
+        "cleat_watch_events_total{cluster=\"east\",resource=\"configmaps\"} 1\n",
+        "cleat_watch_broken_objects_total{cluster=\"east\",resource=\"configmaps\"} 0\n",
+        "cleat_watch_restarts_total{cluster=\"east\",resource=\"configmaps\"} 0\n",
+        "cleat_watch_failures_total{cluster=\"east\",resource=\"configmaps\"} 0\n",
+        "cleat_watch_relists_total{cluster=\"east\",resource=\"configmaps\"} 0\n",
+    };
+    ck_assert_int_eq(cleat_metrics_write(metrics, &text), 0);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         ck_assert_msg(strstr(text.data, lines[i]) != NULL, "%s in %s", lines[i], text.data);
-    }
     fixture_close(&f);
+    /* The cache is gone: nothing of it is read any more. */
+    cleat_buffer_reset(&text);
+    ck_assert_int_eq(cleat_metrics_write(metrics, &text), 0);
     cleat_buffer_fini(&text);
     metrics = cleat_metrics_free(metrics);
 }
