@@ -3,6 +3,8 @@
  * Caches on the embedded API server: loading, following, what breaks on the way, feeds that come
  * and go.
  */
+#include <stdlib.h>
+
 #include <stdatomic.h>
 
 #include <cleat/cache.h>
