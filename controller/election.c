@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/reporter.h"
 #include "base/thread.h"
-#include "controller/election_lock.h"
+#include "controller/election.h"
+#include "controller/election_config_map.h"
 #include "controller/election_machine.h"
 #include "controller/lease.h"
 
@@ -28,27 +28,33 @@
 #define RENEW_DEADLINE_MS 10000
 #define RETRY_PERIOD_MS 2000
 #define REPORT_INTERVAL_MS 30000
-#define RECORD_BYTES_MAX (64 * CLEAT_KIB)
+#define CHECK_TOLERANCE_MS 20000
 
 struct cleat_election {
     unsigned magic;
     const struct cleat_clock *clock;
     struct cleat_log *log;
-    struct election_lock backend;
+    struct cleat_election_lock backend;
     struct election_timing timing;
+    int64_t check_tolerance_ms;
     char *name;
-    char identity[CLEAT__ELECTION_HOLDER_BYTES];
+    char identity[CLEAT_ELECTION_HOLDER_BYTES];
     bool keep_on_stop;
     void (*on_started)(void *arg);
     void (*on_stopped)(void *arg);
+    void (*on_new_leader)(void *arg, const char *holder);
     void *arg;
     struct cleat_series *status;
     struct cleat_series *slow_paths;
+    struct cleat_series *transitions;
+    struct cleat_series *renewed;
 
     struct election_machine machine; /* the thread's, as all up to the lock */
     struct cleat_buffer raw;
     struct cleat_reporter reporter;
     uint64_t slow_paths_told;
+    bool holder_told;                         /* @holder was handed to on_new_leader */
+    char leader[CLEAT_ELECTION_HOLDER_BYTES]; /* the last holder that was somebody */
 
     struct cleat_thread thread; /* the owner's */
     /* Written by the thread, read by the fence and by cleat_election_leading; 0: not leading.
@@ -59,7 +65,8 @@ struct cleat_election {
     struct cleat_cond cond;
     bool stopping;
     bool poked;
-    char holder[CLEAT__ELECTION_HOLDER_BYTES];
+    int64_t release_ms; /* of stopping; 0: not at all, < 0: the renew deadline */
+    char holder[CLEAT_ELECTION_HOLDER_BYTES];
 };
 
 /* ---- making ---- */
@@ -95,15 +102,26 @@ static int election_metric(struct cleat_election *election, struct cleat_metrics
 static int election_metrics(struct cleat_election *election, struct cleat_metrics *metrics,
                             struct cleat_err *err)
 {
-    if (!metrics)
-        return 0;
-    int rc = election_metric(election, metrics, CLEAT_METRIC_GAUGE, "leader_election_master_status",
-                             "1 where this process leads, else 0.", &election->status, err);
-    if (rc == 0) {
-        rc = election_metric(
-            election, metrics, CLEAT_METRIC_COUNTER, "leader_election_slowpath_total",
-            "Renewals that had to read the lease first.", &election->slow_paths, err);
-    }
+    const struct {
+        enum cleat_metric_type type;
+        const char *name;
+        const char *help;
+        struct cleat_series **series;
+    } families[] = {
+        {CLEAT_METRIC_GAUGE, "leader_election_master_status", "1 where this process leads, else 0.",
+         &election->status},
+        {CLEAT_METRIC_COUNTER, "leader_election_slowpath_total",
+         "Renewals that had to read the lock first.", &election->slow_paths},
+        {CLEAT_METRIC_COUNTER, "cleat_leader_transitions_total",
+         "Changes of the leader that this process has seen.", &election->transitions},
+        {CLEAT_METRIC_GAUGE, "cleat_leader_last_renewal_timestamp_seconds",
+         "When this process last renewed its leadership, Unix time; 0 where it doesn't lead.",
+         &election->renewed},
+    };
+    int rc = 0;
+    for (size_t i = 0; metrics && rc == 0 && i < sizeof(families) / sizeof(families[0]); i++)
+        rc = election_metric(election, metrics, families[i].type, families[i].name,
+                             families[i].help, families[i].series, err);
     return rc;
 }
 
@@ -115,6 +133,7 @@ static int election_set_up(struct cleat_election *election,
     election->keep_on_stop = options->keep_on_stop;
     election->on_started = options->on_started;
     election->on_stopped = options->on_stopped;
+    election->on_new_leader = options->on_new_leader;
     election->arg = options->arg;
     election->timing = (struct election_timing){
         .lease_duration_ms =
@@ -123,6 +142,8 @@ static int election_set_up(struct cleat_election *election,
             options->renew_deadline_ms ? options->renew_deadline_ms : RENEW_DEADLINE_MS,
         .retry_period_ms = options->retry_period_ms ? options->retry_period_ms : RETRY_PERIOD_MS,
     };
+    election->check_tolerance_ms =
+        options->check_tolerance_ms > 0 ? options->check_tolerance_ms : CHECK_TOLERANCE_MS;
     int rc = cleat__election_timing_check(&election->timing, err);
     if (rc < 0)
         return rc;
@@ -134,20 +155,27 @@ static int election_set_up(struct cleat_election *election,
     return election_metrics(election, options->metrics, err);
 }
 
-int cleat__election_new_take(const struct cleat_election_options *options,
-                             struct election_lock lock, struct cleat_election **ret,
-                             struct cleat_err *err)
+static void lock_release(const struct cleat_election_lock *lock)
+{
+    if (lock->ops && lock->ops->free)
+        lock->ops->free(lock->arg);
+}
+
+/* Takes @lock, also on failure. */
+static int election_make(const struct cleat_election_options *options,
+                         struct cleat_election_lock lock, struct cleat_election **ret,
+                         struct cleat_err *err)
 {
     struct cleat_election *election = cleat_mem_zalloc(1, sizeof(*election));
     if (!election) {
-        lock.ops->free(lock.arg);
+        lock_release(&lock);
         return cleat_err_set(err, -ENOMEM, "leader election: out of memory");
     }
     election->magic = ELECTION_MAGIC;
     election->backend = lock;
     cleat_lock_init(&election->lock, CLEAT_LOCK_ELECTION);
     cleat_cond_init(&election->cond);
-    cleat_buffer_init(&election->raw, RECORD_BYTES_MAX);
+    cleat_buffer_init(&election->raw, CLEAT_ELECTION_RECORD_BYTES_MAX);
     int rc = election_set_up(election, options, err);
     if (rc < 0) {
         cleat_election_free(election);
@@ -160,9 +188,14 @@ int cleat__election_new_take(const struct cleat_election_options *options,
 int cleat_election_new(const struct cleat_election_options *options, struct cleat_election **ret,
                        struct cleat_err *err)
 {
-    struct election_lock lock = {0};
-    int rc = cleat__lease_new(options, &lock, err);
-    return rc < 0 ? rc : cleat__election_new_take(options, lock, ret, err);
+    struct cleat_election_lock lock = options->lock;
+    int rc = 0;
+    if (!lock.ops) {
+        rc = options->kind == CLEAT_ELECTION_CONFIG_MAPS
+                 ? cleat__election_config_map_new(options, &lock, err)
+                 : cleat__lease_new(options, &lock, err);
+    }
+    return rc < 0 ? rc : election_make(options, lock, ret, err);
 }
 
 struct cleat_election *cleat_election_free(struct cleat_election *election)
@@ -170,7 +203,7 @@ struct cleat_election *cleat_election_free(struct cleat_election *election)
     if (!election)
         return NULL;
     cleat_assert(election->magic == ELECTION_MAGIC && !election->thread.running);
-    election->backend.ops->free(election->backend.arg);
+    lock_release(&election->backend);
     cleat__election_machine_fini(&election->machine);
     cleat_buffer_fini(&election->raw);
     cleat_cond_fini(&election->cond);
@@ -182,53 +215,87 @@ struct cleat_election *cleat_election_free(struct cleat_election *election)
 
 /* ---- the thread ---- */
 
-static void election_note(struct cleat_election *election, const char *what)
+static const char *election_lock_name(const struct cleat_election *election)
 {
-    char text[CLEAT__ELECTION_HOLDER_BYTES + 32];
+    const struct cleat_election_lock_ops *ops = election->backend.ops;
+    const char *name = ops->describe ? ops->describe(election->backend.arg) : NULL;
+    return name ? name : election->name;
+}
+
+static void election_tell(struct cleat_election *election, const char *what)
+{
+    char text[CLEAT_ELECTION_HOLDER_BYTES + 32];
     (void)snprintf(text, sizeof(text), "%s %s", election->identity, what); /* fits */
-    if (election->backend.ops->note)
-        election->backend.ops->note(election->backend.arg, text);
+    cleat_info(election->log, what, cleat_log_text("lock", election_lock_name(election)),
+               cleat_log_text("identity", election->identity));
+    if (election->backend.ops->record_event)
+        election->backend.ops->record_event(election->backend.arg, text);
 }
 
 static void election_became(struct cleat_election *election)
 {
     cleat_series_set(election->status, 1);
     cleat_reporter_reset(&election->reporter);
-    cleat_info(election->log, "became leader", cleat_log_text("lease", election->name),
-               cleat_log_text("identity", election->identity));
-    election_note(election, "became leader");
+    election_tell(election, "became leader");
     if (election->on_started)
         election->on_started(election->arg);
 }
 
+/* Work is stopped before anything is told. */
 static void election_lost(struct cleat_election *election)
 {
     cleat_series_set(election->status, 0);
-    cleat_info(election->log, "stopped leading", cleat_log_text("lease", election->name),
-               cleat_log_text("identity", election->identity));
-    election_note(election, "stopped leading");
+    cleat_series_set(election->renewed, 0);
     if (election->on_stopped)
         election->on_stopped(election->arg);
+    election_tell(election, "stopped leading");
+}
+
+/* Tells where another holds the lock. */
+static void election_publish_holder(struct cleat_election *election)
+{
+    const struct election_machine *machine = &election->machine;
+    const char *holder = machine->seen.holder;
+    if (!machine->has_seen || (election->holder_told && strcmp(election->holder, holder) == 0))
+        return;
+    cleat_lock_take(&election->lock);
+    memcpy(election->holder, holder, sizeof(election->holder));
+    cleat_lock_release(&election->lock);
+    if (holder[0] && election->leader[0] && strcmp(election->leader, holder) != 0)
+        cleat_series_add(election->transitions, 1);
+    if (holder[0])
+        memcpy(election->leader, holder, sizeof(election->leader));
+    election->holder_told = true;
+    if (election->on_new_leader)
+        election->on_new_leader(election->arg, holder);
+}
+
+static void election_publish_metrics(struct cleat_election *election, int64_t deadline_ms)
+{
+    uint64_t slow_paths = election->machine.slow_paths;
+    if (slow_paths > election->slow_paths_told) {
+        cleat_series_add(election->slow_paths, (double)(slow_paths - election->slow_paths_told));
+        election->slow_paths_told = slow_paths;
+    }
+    if (deadline_ms != 0) {
+        int64_t age_ms = cleat_clock_boot_ms(election->clock) -
+                         (deadline_ms - election->timing.renew_deadline_ms);
+        int64_t renewed_ms = cleat_clock_wall_ms(election->clock) - age_ms;
+        cleat_series_set(election->renewed, (double)renewed_ms / 1000);
+    }
 }
 
 /* Makes known what the machine came to: first the deadline, then the calls. */
 static void election_publish(struct cleat_election *election)
 {
-    struct election_machine *machine = &election->machine;
-    int64_t deadline_ms = cleat__election_machine_deadline(machine);
+    int64_t deadline_ms = cleat__election_machine_deadline(&election->machine);
     bool led = atomic_exchange(&election->deadline_boot_ms, deadline_ms) != 0;
-    cleat_lock_take(&election->lock);
-    memcpy(election->holder, machine->seen.holder, sizeof(election->holder));
-    cleat_lock_release(&election->lock);
-    if (machine->slow_paths > election->slow_paths_told) {
-        cleat_series_add(election->slow_paths,
-                         (double)(machine->slow_paths - election->slow_paths_told));
-        election->slow_paths_told = machine->slow_paths;
-    }
+    election_publish_metrics(election, deadline_ms);
+    if (led && deadline_ms == 0)
+        election_lost(election);
+    election_publish_holder(election);
     if (!led && deadline_ms != 0)
         election_became(election);
-    else if (led && deadline_ms == 0)
-        election_lost(election);
 }
 
 static int64_t election_now(const struct cleat_election *election)
@@ -239,18 +306,20 @@ static int64_t election_now(const struct cleat_election *election)
 static void election_read(struct cleat_election *election, int64_t deadline_mono_ms)
 {
     struct cleat_err err = CLEAT_ERR_INIT;
-    struct election_record record = {0};
+    struct cleat_election_record record = {0};
     cleat_buffer_reset(&election->raw);
     int rc = election->backend.ops->read(election->backend.arg, deadline_mono_ms, &record,
                                          &election->raw, &err);
-    if (rc == CLEAT__LOCK_ABSENT) {
+    if (rc == 0 && election->raw.failed)
+        rc = cleat_err_set(&err, election->raw.failed, "the record is too large");
+    if (rc == CLEAT_ELECTION_ABSENT) {
         cleat__election_machine_absent(&election->machine, election_now(election));
     } else if (rc == 0) {
         cleat__election_machine_seen(&election->machine, election_now(election),
                                      cleat_buffer_view(&election->raw), &record);
     } else {
-        cleat_report(&election->reporter, election->log, CLEAT_LOG_WARN, "lease can't be read",
-                     cleat_log_text("lease", election->name), cleat_log_err(&err));
+        cleat_report(&election->reporter, election->log, CLEAT_LOG_WARN, "lock can't be read",
+                     cleat_log_text("lock", election_lock_name(election)), cleat_log_err(&err));
         cleat__election_machine_failed(&election->machine, election_now(election));
     }
 }
@@ -259,7 +328,7 @@ static void election_write(struct cleat_election *election, const struct electio
                            int64_t deadline_mono_ms)
 {
     struct cleat_err err = CLEAT_ERR_INIT;
-    const struct election_lock_ops *ops = election->backend.ops;
+    const struct cleat_election_lock_ops *ops = election->backend.ops;
     int rc = step->action == ELECTION_CREATE
                  ? ops->create(election->backend.arg, deadline_mono_ms, &step->record, &err)
                  : ops->update(election->backend.arg, deadline_mono_ms, &step->record, &err);
@@ -269,8 +338,8 @@ static void election_write(struct cleat_election *election, const struct electio
     }
     /* Another replica being faster is no news. */
     if (rc != -EAGAIN && rc != -EEXIST) {
-        cleat_report(&election->reporter, election->log, CLEAT_LOG_WARN, "lease can't be written",
-                     cleat_log_text("lease", election->name), cleat_log_err(&err));
+        cleat_report(&election->reporter, election->log, CLEAT_LOG_WARN, "lock can't be written",
+                     cleat_log_text("lock", election_lock_name(election)), cleat_log_err(&err));
     }
     cleat__election_machine_failed(&election->machine, election_now(election));
 }
@@ -285,10 +354,11 @@ static void election_wait(struct cleat_election *election, int64_t wait_ms)
     cleat_lock_release(&election->lock);
 }
 
-static bool election_stopping(struct cleat_election *election)
+static bool election_stopping(struct cleat_election *election, int64_t *ret_release_ms)
 {
     cleat_lock_take(&election->lock);
     bool stopping = election->stopping;
+    *ret_release_ms = election->release_ms;
     cleat_lock_release(&election->lock);
     return stopping;
 }
@@ -316,11 +386,11 @@ static void *election_run(void *arg)
 {
     struct cleat_election *election = arg;
     bool told = false;
+    int64_t release_ms = 0;
     cleat_assert(election->magic == ELECTION_MAGIC);
     do {
-        if (!told && election_stopping(election)) {
-            cleat__election_machine_stop(&election->machine, election_now(election),
-                                         !election->keep_on_stop);
+        if (!told && election_stopping(election, &release_ms)) {
+            cleat__election_machine_stop(&election->machine, election_now(election), release_ms);
             told = true;
         }
     } while (election_step(election));
@@ -337,25 +407,33 @@ int cleat_election_start(struct cleat_election *election, struct cleat_err *err)
                                  election->clock);
     election->stopping = false;
     election->slow_paths_told = 0;
+    election->holder_told = false;
     return cleat_thread_start(&election->thread, "elect", 0, election_run, election, err);
 }
 
-void cleat_election_stop(struct cleat_election *election)
+static void election_end(struct cleat_election *election, int64_t release_ms)
 {
     cleat_assert(election->magic == ELECTION_MAGIC);
     cleat_lock_take(&election->lock);
     election->stopping = true;
+    election->release_ms = release_ms;
     cleat_cond_broadcast(&election->cond);
     cleat_lock_release(&election->lock);
 }
 
+void cleat_election_stop(struct cleat_election *election)
+{
+    cleat__election_stop_within(election, -1);
+}
+
+void cleat__election_stop_within(struct cleat_election *election, int64_t release_ms)
+{
+    election_end(election, election->keep_on_stop ? 0 : release_ms);
+}
+
 void cleat__election_abandon(struct cleat_election *election)
 {
-    cleat_lock_take(&election->lock);
-    election->keep_on_stop = true; /* the thread reads it after it saw stopping, under the lock */
-    election->stopping = true;
-    cleat_cond_broadcast(&election->cond);
-    cleat_lock_release(&election->lock);
+    election_end(election, 0);
 }
 
 void cleat__election_poke(struct cleat_election *election)
@@ -371,6 +449,14 @@ void cleat_election_join(struct cleat_election *election)
     cleat_thread_join(&election->thread);
 }
 
+int cleat__election_join_ms(struct cleat_election *election, int64_t timeout_ms)
+{
+    if (timeout_ms >= 0)
+        return cleat_thread_join_ms(&election->thread, timeout_ms) == 0 ? 0 : -ETIMEDOUT;
+    cleat_thread_join(&election->thread);
+    return 0;
+}
+
 bool cleat_election_leading(const struct cleat_election *election)
 {
     int64_t deadline_ms = atomic_load(&election->deadline_boot_ms);
@@ -380,6 +466,19 @@ bool cleat_election_leading(const struct cleat_election *election)
 int64_t cleat_election_deadline_boot_ms(const struct cleat_election *election)
 {
     return atomic_load(&election->deadline_boot_ms);
+}
+
+int cleat_election_check(const struct cleat_election *election, struct cleat_err *err)
+{
+    int64_t deadline_ms = atomic_load(&election->deadline_boot_ms);
+    int64_t renewed_ms = deadline_ms - election->timing.renew_deadline_ms;
+    int64_t age_ms = election_now(election) - renewed_ms;
+    if (deadline_ms == 0 ||
+        age_ms <= election->timing.lease_duration_ms + election->check_tolerance_ms)
+        return 0;
+    return cleat_err_set(err, -ETIMEDOUT,
+                         "the renewal of %s is stuck: the last one was %lld ms ago",
+                         election_lock_name(election), (long long)age_ms);
 }
 
 const char *cleat_election_identity(const struct cleat_election *election)

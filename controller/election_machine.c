@@ -64,12 +64,11 @@ int64_t cleat__election_machine_deadline(const struct election_machine *machine)
 
 /* ---- records ---- */
 
-static void record_now(const struct election_machine *machine,
-                       char text[CLEAT__ELECTION_TIME_BYTES])
+static void record_now(const struct election_machine *machine, char text[CLEAT_ELECTION_TIME_BYTES])
 {
     char written[CLEAT_TIME_BYTES];
     int64_t wall_us = cleat_clock_wall_ms(machine->clock) * 1000;
-    (void)snprintf(text, CLEAT__ELECTION_TIME_BYTES, "%s",
+    (void)snprintf(text, CLEAT_ELECTION_TIME_BYTES, "%s",
                    cleat_time_write_micro(wall_us, written)); /* fits */
 }
 
@@ -79,9 +78,9 @@ static bool record_ours(const struct election_machine *machine)
 }
 
 /* The record that makes or keeps us the leader. */
-static void record_make(const struct election_machine *machine, struct election_record *ret)
+static void record_make(const struct election_machine *machine, struct cleat_election_record *ret)
 {
-    *ret = (struct election_record){
+    *ret = (struct cleat_election_record){
         .lease_duration_s = (machine->timing.lease_duration_ms + 999) / 1000,
     };
     memcpy(ret->holder, machine->identity, sizeof(ret->holder));
@@ -96,9 +95,10 @@ static void record_make(const struct election_machine *machine, struct election_
 }
 
 /* The record that gives the lease back: nobody's, and over within a second. */
-static void record_release(const struct election_machine *machine, struct election_record *ret)
+static void record_release(const struct election_machine *machine,
+                           struct cleat_election_record *ret)
 {
-    *ret = (struct election_record){
+    *ret = (struct cleat_election_record){
         .lease_duration_s = RELEASED_LEASE_S,
         .transitions = machine->seen.transitions,
     };
@@ -193,7 +193,7 @@ void cleat__election_machine_next(struct election_machine *machine, int64_t now_
 /* ---- answers ---- */
 
 static void machine_note(struct election_machine *machine, int64_t now_boot_ms,
-                         struct cleat_str raw, const struct election_record *record)
+                         struct cleat_str raw, const struct cleat_election_record *record)
 {
     if (!machine->has_seen || !cleat_str_equal(raw, cleat_buffer_view(&machine->raw))) {
         cleat_buffer_reset(&machine->raw);
@@ -216,7 +216,7 @@ static void candidate_seen(struct election_machine *machine, int64_t now_boot_ms
 }
 
 void cleat__election_machine_seen(struct election_machine *machine, int64_t now_boot_ms,
-                                  struct cleat_str raw, const struct election_record *record)
+                                  struct cleat_str raw, const struct cleat_election_record *record)
 {
     cleat_assert(machine->next == ELECTION_READ || machine->phase == ELECTION_OVER);
     machine_note(machine, now_boot_ms, raw, record);
@@ -245,7 +245,7 @@ void cleat__election_machine_absent(struct election_machine *machine, int64_t no
 }
 
 void cleat__election_machine_written(struct election_machine *machine, int64_t now_boot_ms,
-                                     const struct election_record *record)
+                                     const struct cleat_election_record *record)
 {
     cleat_assert(machine->next == ELECTION_CREATE || machine->next == ELECTION_UPDATE ||
                  machine->phase == ELECTION_OVER);
@@ -279,14 +279,17 @@ void cleat__election_machine_failed(struct election_machine *machine, int64_t no
 }
 
 void cleat__election_machine_stop(struct election_machine *machine, int64_t now_boot_ms,
-                                  bool release)
+                                  int64_t release_ms)
 {
-    if (machine->phase == ELECTION_LEADER && release && !machine_lost(machine, now_boot_ms)) {
+    int64_t most_ms = machine->timing.renew_deadline_ms;
+    if (machine->phase == ELECTION_LEADER && release_ms != 0 &&
+        !machine_lost(machine, now_boot_ms)) {
         machine->phase = ELECTION_RELEASING;
         machine->next = ELECTION_UPDATE;
         machine->attempt_boot_ms = now_boot_ms;
         machine->slow = false;
-        machine->release_until_boot_ms = now_boot_ms + machine->timing.renew_deadline_ms;
+        machine->release_until_boot_ms =
+            now_boot_ms + (release_ms > 0 && release_ms < most_ms ? release_ms : most_ms);
     } else if (machine->phase != ELECTION_RELEASING) {
         machine_over(machine);
     }

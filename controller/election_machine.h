@@ -21,8 +21,8 @@
 #include <stdint.h>
 #include <cleat/buffer.h>
 #include <cleat/clock.h>
+#include <cleat/election.h>
 #include <cleat/macro.h>
-#include "controller/election_record.h"
 
 struct election_timing {
     int64_t lease_duration_ms;
@@ -41,7 +41,7 @@ enum election_action {
 struct election_step {
     enum election_action action;
     int64_t until_boot_ms; /* WAIT: when to ask again; else: when the call must be over */
-    struct election_record record;
+    struct cleat_election_record record;
 };
 
 enum election_phase {
@@ -53,7 +53,7 @@ enum election_phase {
 
 struct election_machine {
     struct election_timing timing;
-    char identity[CLEAT__ELECTION_HOLDER_BYTES];
+    char identity[CLEAT_ELECTION_HOLDER_BYTES];
     const struct cleat_clock
         *clock; /* borrowed; wall time for records, random numbers for jitter */
     enum election_phase phase;
@@ -66,7 +66,7 @@ struct election_machine {
     int64_t seen_boot_ms;    /* when the record's bytes were first seen as they are */
     int64_t release_until_boot_ms;
     struct cleat_buffer raw; /* the record's bytes as last seen; empty: none or our own */
-    struct election_record seen;
+    struct cleat_election_record seen;
     bool has_seen;
     uint64_t slow_paths; /* renewals that had to read first */
 };
@@ -84,17 +84,18 @@ void cleat__election_machine_next(struct election_machine *machine, int64_t now_
                                   struct election_step *ret);
 /** Answers READ: @raw are the record's bytes. */
 void cleat__election_machine_seen(struct election_machine *machine, int64_t now_boot_ms,
-                                  struct cleat_str raw, const struct election_record *record);
+                                  struct cleat_str raw, const struct cleat_election_record *record);
 /** Answers READ: there is no lock yet. */
 void cleat__election_machine_absent(struct election_machine *machine, int64_t now_boot_ms);
 /** Answers CREATE and UPDATE: done; @record is what was written. */
 void cleat__election_machine_written(struct election_machine *machine, int64_t now_boot_ms,
-                                     const struct election_record *record);
+                                     const struct cleat_election_record *record);
 /** Answers anything: it didn't work. */
 void cleat__election_machine_failed(struct election_machine *machine, int64_t now_boot_ms);
-/** From now on the lease is to be given back (@release) and the end to be reached. */
+/** From now on the lease is to be given back, within @release_ms (< 0: the renew deadline; 0: not
+ * at all), and the end to be reached. */
 void cleat__election_machine_stop(struct election_machine *machine, int64_t now_boot_ms,
-                                  bool release);
+                                  int64_t release_ms);
 bool cleat__election_machine_leading(const struct election_machine *machine);
 /** Until when writing is allowed; 0: not leading. */
 int64_t cleat__election_machine_deadline(const struct election_machine *machine);

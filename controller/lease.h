@@ -6,11 +6,11 @@
 #ifndef CLEAT_CONTROLLER_LEASE_H
 #define CLEAT_CONTROLLER_LEASE_H
 
-#include "controller/election_lock.h"
+#include <cleat/election.h>
 
 /** A lock on Lease @options->namespace_/@options->name; strings are copied, the client is
  * referenced. @ret is new. */
-int cleat__lease_new(const struct cleat_election_options *options, struct election_lock *ret,
+int cleat__lease_new(const struct cleat_election_options *options, struct cleat_election_lock *ret,
                      struct cleat_err *err) CLEAT_MUST_CHECK;
 
 #endif

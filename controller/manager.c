@@ -15,7 +15,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "controller/controller.h"
-#include "controller/election_lock.h"
+#include "controller/election.h"
 #include "controller/recorder.h"
 
 #define GRACE_MS 30000

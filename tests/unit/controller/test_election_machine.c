@@ -44,7 +44,7 @@ static enum election_action next(struct fixture *f)
 static void seen(struct fixture *f, const char *holder, int version)
 {
     char raw[128];
-    struct election_record record = {.lease_duration_s = 15, .transitions = 3};
+    struct cleat_election_record record = {.lease_duration_s = 15, .transitions = 3};
     (void)snprintf(record.holder, sizeof(record.holder), "%s", holder);
     (void)snprintf(record.acquire_time, sizeof(record.acquire_time), "then");
     (void)snprintf(record.renew_time, sizeof(record.renew_time), "t%d", version);
@@ -54,7 +54,7 @@ static void seen(struct fixture *f, const char *holder, int version)
 
 static void written(struct fixture *f)
 {
-    struct election_record record = f->step.record;
+    struct cleat_election_record record = f->step.record;
     cleat__election_machine_written(&f->machine, now(f), &record);
 }
 
@@ -205,7 +205,7 @@ END_TEST
 START_TEST(test_duration_of_the_record)
 {
     struct fixture f;
-    struct election_record record = {.holder = "other", .lease_duration_s = 60};
+    struct cleat_election_record record = {.holder = "other", .lease_duration_s = 60};
     fixture_open(&f);
     ck_assert_int_eq(next(&f), ELECTION_READ);
     cleat__election_machine_seen(&f.machine, now(&f), CLEAT_STR("x"), &record);
@@ -385,7 +385,7 @@ START_TEST(test_release)
     struct fixture f;
     fixture_open(&f);
     win(&f);
-    cleat__election_machine_stop(&f.machine, now(&f), true);
+    cleat__election_machine_stop(&f.machine, now(&f), -1);
     ck_assert(!cleat__election_machine_leading(&f.machine));
     ck_assert_int_eq(next(&f), ELECTION_UPDATE);
     ck_assert_str_eq(f.step.record.holder, "");
@@ -396,12 +396,37 @@ START_TEST(test_release)
 }
 END_TEST
 
+/* Who has little time to stop gives up sooner; more than the renew deadline nobody has. */
+START_TEST(test_release_bounded)
+{
+    static const struct {
+        int64_t release_ms, most_ms;
+    } cases[] = {{700, 700}, {-1, RENEW_MS}, {RENEW_MS + 1, RENEW_MS}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f;
+        fixture_open(&f);
+        win(&f);
+        int64_t begin_ms = now(&f);
+        cleat__election_machine_stop(&f.machine, begin_ms, cases[i].release_ms);
+        while (next(&f) != ELECTION_ENDED) {
+            ck_assert_int_le(f.step.until_boot_ms, begin_ms + cases[i].most_ms + RETRY_MS);
+            if (f.step.action != ELECTION_WAIT)
+                failed(&f);
+            cleat_fake_clock_advance_ms(&f.fake, 100);
+        }
+        ck_assert_int_le(now(&f), begin_ms + cases[i].most_ms + 100);
+        ck_assert_int_ge(now(&f), begin_ms + cases[i].most_ms);
+        fixture_close(&f);
+    }
+}
+END_TEST
+
 START_TEST(test_release_conflict)
 {
     struct fixture f;
     fixture_open(&f);
     win(&f);
-    cleat__election_machine_stop(&f.machine, now(&f), true);
+    cleat__election_machine_stop(&f.machine, now(&f), -1);
     ck_assert_int_eq(next(&f), ELECTION_UPDATE);
     failed(&f);
     ck_assert_int_eq(next(&f), ELECTION_READ);
@@ -426,7 +451,7 @@ START_TEST(test_release_gives_up)
     fixture_open(&f);
     win(&f);
     int64_t start_ms = now(&f);
-    cleat__election_machine_stop(&f.machine, start_ms, true);
+    cleat__election_machine_stop(&f.machine, start_ms, -1);
     while (next(&f) != ELECTION_ENDED) {
         if (f.step.action == ELECTION_WAIT) {
             cleat_fake_clock_advance_ms(&f.fake, f.step.until_boot_ms - now(&f));
@@ -446,13 +471,13 @@ START_TEST(test_stop_without_release)
     struct fixture f;
     fixture_open(&f);
     win(&f);
-    cleat__election_machine_stop(&f.machine, now(&f), false);
+    cleat__election_machine_stop(&f.machine, now(&f), 0);
     ck_assert_int_eq(next(&f), ELECTION_ENDED);
     fixture_close(&f);
     fixture_open(&f);
     ck_assert_int_eq(next(&f), ELECTION_READ);
     seen(&f, "other", 1);
-    cleat__election_machine_stop(&f.machine, now(&f), true);
+    cleat__election_machine_stop(&f.machine, now(&f), -1);
     ck_assert_int_eq(next(&f), ELECTION_ENDED); /* a candidate has nothing to release */
     fixture_close(&f);
 }
@@ -463,7 +488,7 @@ START_TEST(test_two_candidates)
 {
     struct fixture f[2];
     const struct election_timing timing = {LEASE_MS, RENEW_MS, RETRY_MS};
-    struct election_record lock = {0};
+    struct cleat_election_record lock = {0};
     int version = 0, leaders[2] = {0, 0}, known[2] = {0, 0};
     bool exists = false;
     cleat_fake_clock_init(&f[0].fake);
@@ -530,5 +555,6 @@ CLEAT_SUITE_MAIN("election_machine", test_timing, test_creates_where_there_is_no
                  test_duration_of_the_record, test_empty_holder_is_free,
                  test_own_record_is_taken_up, test_renews, test_slow_path, test_outage,
                  test_suspended, test_late_answer, test_another_leads,
-                 test_deleted_lease_is_made_again, test_release, test_release_conflict,
-                 test_release_gives_up, test_stop_without_release, test_two_candidates)
+                 test_deleted_lease_is_made_again, test_release, test_release_bounded,
+                 test_release_conflict, test_release_gives_up, test_stop_without_release,
+                 test_two_candidates)

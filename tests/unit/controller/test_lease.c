@@ -2,6 +2,7 @@
 /* The Lease as a lock: what is sent, and what is read out of it. */
 #include "controller/lease.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "support/client_fixture.h"
@@ -19,7 +20,7 @@
 
 struct fixture {
     struct client_fixture client;
-    struct election_lock lock;
+    struct cleat_election_lock lock;
     int status;
     const char *answer;
     char line[256];
@@ -51,13 +52,14 @@ static void fixture_close(struct fixture *f)
     client_fixture_fini(&f->client);
 }
 
-static int read_lease(struct fixture *f, struct election_record *record, struct cleat_buffer *raw)
+static int read_lease(struct fixture *f, struct cleat_election_record *record,
+                      struct cleat_buffer *raw)
 {
     cleat_buffer_reset(raw);
     return f->lock.ops->read(f->lock.arg, 0, record, raw, NULL);
 }
 
-static const struct election_record ours = {
+static const struct cleat_election_record ours = {
     .holder = "me",
     .lease_duration_s = 20,
     .transitions = 4,
@@ -68,7 +70,7 @@ static const struct election_record ours = {
 START_TEST(test_read)
 {
     struct fixture f;
-    struct election_record record = {0};
+    struct cleat_election_record record = {0};
     struct cleat_buffer raw = CLEAT_BUFFER_INIT(1 << 16);
     fixture_open(&f);
     ck_assert_int_eq(read_lease(&f, &record, &raw), 0);
@@ -101,7 +103,7 @@ START_TEST(test_read_odd)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct fixture f;
         char json[512];
-        struct election_record record = {0};
+        struct cleat_election_record record = {0};
         struct cleat_buffer raw = CLEAT_BUFFER_INIT(1 << 16);
         (void)snprintf(json, sizeof(json),
                        "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\","
@@ -121,17 +123,68 @@ END_TEST
 START_TEST(test_absent_and_refused)
 {
     struct fixture f;
-    struct election_record record = {0};
+    struct cleat_election_record record = {0};
     struct cleat_buffer raw = CLEAT_BUFFER_INIT(1 << 16);
     fixture_open(&f);
     f.status = 404;
     f.answer = STATUS("404", "NotFound");
-    ck_assert_int_eq(read_lease(&f, &record, &raw), CLEAT__LOCK_ABSENT);
+    ck_assert_int_eq(read_lease(&f, &record, &raw), CLEAT_ELECTION_ABSENT);
     f.status = 403;
     f.answer = STATUS("403", "Forbidden");
     ck_assert_int_eq(read_lease(&f, &record, &raw), -EACCES);
     ck_assert_int_lt(f.lock.ops->update(f.lock.arg, 0, &ours, NULL), 0); /* nothing was seen yet */
     cleat_buffer_fini(&raw);
+    fixture_close(&f);
+}
+END_TEST
+
+/* Whoever makes or renews the Lease merges the labels of its own. */
+START_TEST(test_labels)
+{
+    static const char *const labels[] = {"app.kubernetes.io/name", "cleat", "tier", "", NULL};
+    struct fixture f;
+    struct cleat_election_record record = {0};
+    struct cleat_buffer raw = CLEAT_BUFFER_INIT(1 << 16);
+    fixture_open(&f);
+    f.lock.ops->free(f.lock.arg);
+    const struct cleat_election_options options = {
+        .client = f.client.client, .namespace_ = "ns", .name = "l", .labels = labels};
+    ck_assert_int_eq(cleat__lease_new(&options, &f.lock, NULL), 0);
+    ck_assert_str_eq(f.lock.ops->describe(f.lock.arg), "ns/l");
+    f.status = 201;
+    ck_assert_int_eq(f.lock.ops->create(f.lock.arg, 0, &ours, NULL), 0);
+    ck_assert_ptr_nonnull(
+        strstr(f.body, "\"labels\":{\"app.kubernetes.io/name\":\"cleat\",\"tier\":\"\"}"));
+    f.status = 200;
+    ck_assert_int_eq(read_lease(&f, &record, &raw), 0);
+    ck_assert_int_eq(f.lock.ops->update(f.lock.arg, 0, &ours, NULL), 0);
+    ck_assert_ptr_nonnull(strstr(f.body, "\"a\":\"b\""));
+    ck_assert_ptr_nonnull(strstr(f.body, "\"app.kubernetes.io/name\":\"cleat\""));
+    cleat_buffer_fini(&raw);
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_labels_refused)
+{
+    static const struct {
+        const char *labels[3];
+        const char *text;
+    } cases[] = {
+        {{"a b", "x"}, "\"a b\" isn't a label's name"},
+        {{"a", "x y"}, "\"x y\" isn't a label's value"},
+        {{"a"}, "label a has no value"},
+    };
+    struct fixture f;
+    fixture_open(&f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cleat_err err = CLEAT_ERR_INIT;
+        struct cleat_election_lock lock = {0};
+        const struct cleat_election_options options = {
+            .client = f.client.client, .namespace_ = "ns", .name = "l", .labels = cases[i].labels};
+        ck_assert_int_eq(cleat__lease_new(&options, &lock, &err), -EINVAL);
+        ck_assert_msg(strstr(err.text, cases[i].text) != NULL, "%s", err.text);
+    }
     fixture_close(&f);
 }
 END_TEST
@@ -160,7 +213,7 @@ END_TEST
 START_TEST(test_update)
 {
     struct fixture f;
-    struct election_record record = {0};
+    struct cleat_election_record record = {0};
     struct cleat_buffer raw = CLEAT_BUFFER_INIT(1 << 16);
     fixture_open(&f);
     ck_assert_int_eq(read_lease(&f, &record, &raw), 0);
@@ -180,5 +233,5 @@ START_TEST(test_update)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("lease", test_read, test_read_odd, test_absent_and_refused, test_create,
-                 test_update)
+CLEAT_SUITE_MAIN("lease", test_read, test_read_odd, test_absent_and_refused, test_labels,
+                 test_labels_refused, test_create, test_update)
