@@ -38,6 +38,9 @@ struct queue_metrics {
     struct cleat_series *retries;
     struct cleat_series *unfinished;
     struct cleat_series *longest;
+    struct cleat_series *classes;
+    struct cleat_series *deepest;
+    struct cleat_series *oldest;
     struct cleat_series *queued; /* observed outside the lock */
     struct cleat_series *worked;
 };

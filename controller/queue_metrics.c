@@ -31,6 +31,13 @@ static const struct queue_family queue_families[] = {
                  "Time that the keys now handed out have taken, summed up."),
     QUEUE_FAMILY(longest, CLEAT_METRIC_GAUGE, "workqueue_longest_running_processor_seconds",
                  "Time since the oldest of the keys now handed out was taken."),
+    QUEUE_FAMILY(classes, CLEAT_METRIC_GAUGE, "cleat_queue_classes",
+                 "Fairness classes (namespaces, unless told otherwise) that have ready keys, in "
+                 "each priority."),
+    QUEUE_FAMILY(deepest, CLEAT_METRIC_GAUGE, "cleat_queue_deepest_class",
+                 "Ready keys of the fairness class that has most of them."),
+    QUEUE_FAMILY(oldest, CLEAT_METRIC_GAUGE, "cleat_queue_oldest_key_seconds",
+                 "Time since the key that waits longest became ready."),
     QUEUE_FAMILY(queued, CLEAT_METRIC_HISTOGRAM, "workqueue_queue_duration_seconds",
                  "Time from a key being ready to its being taken."),
     QUEUE_FAMILY(worked, CLEAT_METRIC_HISTOGRAM, "workqueue_work_duration_seconds",
@@ -60,6 +67,16 @@ static int queue_series(struct cleat_queue *queue, struct cleat_metrics *metrics
     return rc;
 }
 
+static void tally_publish(struct cleat_queue *queue, const struct queue_tally *tally, bool last)
+{
+    char priority[32];
+    const char *values[] = {queue->name, queue->name, priority};
+    (void)snprintf(priority, sizeof(priority), "%d", tally->priority); /* fits */
+    if (last)
+        values[2] = "exceeded_cardinality_limit";
+    cleat_series_set(cleat_metric_series(queue->metrics.depth, values), (double)tally->depth);
+}
+
 int cleat__queue_metrics_init(struct cleat_queue *queue, struct cleat_metrics *metrics,
                               struct cleat_err *err)
 {
@@ -74,6 +91,8 @@ int cleat__queue_metrics_init(struct cleat_queue *queue, struct cleat_metrics *m
     int rc = cleat_metrics_family(metrics, &depth, &queue->metrics.depth, err);
     for (size_t i = 0; rc == 0 && i < sizeof(queue_families) / sizeof(queue_families[0]); i++)
         rc = queue_series(queue, metrics, &queue_families[i], err);
+    if (rc == 0) /* there from the start */
+        tally_publish(queue, &(struct queue_tally){0}, false);
     return rc;
 }
 
@@ -98,6 +117,8 @@ struct queue_snapshot {
     uint64_t retries;
     double unfinished_s;
     double longest_s;
+    double oldest_s;
+    struct queue_shares shares;
     size_t tally_count;
     struct queue_tally tallies[CLEAT__QUEUE_TALLIES_MAX];
 };
@@ -119,17 +140,10 @@ static void queue_snapshot(struct cleat_queue *queue, struct queue_snapshot *sna
         snapshot->unfinished_s += taken_s;
         snapshot->longest_s = taken_s > snapshot->longest_s ? taken_s : snapshot->longest_s;
     }
+    cleat__queue_order_shares(&queue->order, &snapshot->shares);
     cleat_lock_release(&queue->lock);
-}
-
-static void tally_publish(struct cleat_queue *queue, const struct queue_tally *tally, bool last)
-{
-    char priority[32];
-    const char *values[] = {queue->name, queue->name, priority};
-    (void)snprintf(priority, sizeof(priority), "%d", tally->priority); /* fits */
-    if (last)
-        values[2] = "exceeded_cardinality_limit";
-    cleat_series_set(cleat_metric_series(queue->metrics.depth, values), (double)tally->depth);
+    if (snapshot->shares.since_ns < now_ns)
+        snapshot->oldest_s = (double)(now_ns - snapshot->shares.since_ns) / 1e9;
 }
 
 void cleat_queue_publish(struct cleat_queue *queue)
@@ -143,6 +157,9 @@ void cleat_queue_publish(struct cleat_queue *queue)
     cleat_series_add(queue->metrics.retries, (double)snapshot.retries);
     cleat_series_set(queue->metrics.unfinished, snapshot.unfinished_s);
     cleat_series_set(queue->metrics.longest, snapshot.longest_s);
+    cleat_series_set(queue->metrics.classes, (double)snapshot.shares.classes);
+    cleat_series_set(queue->metrics.deepest, (double)snapshot.shares.deepest);
+    cleat_series_set(queue->metrics.oldest, snapshot.oldest_s);
     for (size_t i = 0; i < snapshot.tally_count; i++)
         tally_publish(queue, &snapshot.tallies[i], i == CLEAT__QUEUE_TALLIES_MAX - 1);
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #define GROUPS_PER_CHUNK 64
+#define SHARES_GROUPS_MAX 4096
 
 int cleat__queue_order_init(struct queue_order *order, int64_t ageing_ms, bool unfair)
 {
@@ -198,6 +199,7 @@ static void order_put(struct queue_order *order, struct queue_item *item, int pr
         group->head = item;
     group->tail = item;
     item->group = group;
+    group->count++;
     item->lift_ns = order->ageing_ns < 0 ? INT64_MAX : now_ns + order->ageing_ns;
     age_append(level, item);
     level->count++;
@@ -229,6 +231,7 @@ void cleat__queue_order_remove(struct queue_order *order, struct queue_item *ite
     item->state = QUEUE_IDLE;
     order->count--;
     level->count--;
+    group->count--;
     if (!group->head)
         group_release(order, group);
     if (level->count == 0)
@@ -272,4 +275,22 @@ void cleat__queue_order_age(struct queue_order *order, int64_t now_ns, size_t bu
             budget--;
         else
             i++;
+}
+
+void cleat__queue_order_shares(const struct queue_order *order, struct queue_shares *ret)
+{
+    size_t left = SHARES_GROUPS_MAX;
+    *ret = (struct queue_shares){.classes = order->groups.count, .since_ns = INT64_MAX};
+    for (size_t i = order->level_count; i > 0; i--) {
+        const struct queue_level *level = order->levels[i - 1];
+        const struct queue_group *group = level->turn;
+        if (level->oldest->ready_ns < ret->since_ns)
+            ret->since_ns = level->oldest->ready_ns;
+        do {
+            ret->deepest = group->count > ret->deepest ? group->count : ret->deepest;
+            group = group->next;
+        } while (group != level->turn && --left > 0);
+        if (left == 0)
+            break;
+    }
 }

@@ -34,6 +34,7 @@ struct queue_group {
     struct queue_item *tail;
     uint64_t class_hash;
     uint64_t hash;
+    size_t count;
 };
 
 struct queue_level {
@@ -59,6 +60,13 @@ struct queue_order {
     bool unfair;
 };
 
+/* How ready keys are spread, for people who watch. */
+struct queue_shares {
+    size_t classes;   /* that have keys, once for each level */
+    size_t deepest;   /* keys of the largest; of the first 4,096 looked at */
+    int64_t since_ns; /* of the key that waits longest; INT64_MAX: none does */
+};
+
 int cleat__queue_order_init(struct queue_order *order, int64_t ageing_ms,
                             bool unfair) CLEAT_MUST_CHECK;
 void cleat__queue_order_fini(struct queue_order *order);
@@ -71,6 +79,8 @@ void cleat__queue_order_push(struct queue_order *order, struct queue_item *item,
 struct queue_item *cleat__queue_order_pop(struct queue_order *order);
 /** Takes @item out. */
 void cleat__queue_order_remove(struct queue_order *order, struct queue_item *item);
+/** Tells how keys are spread, in time that is bounded. */
+void cleat__queue_order_shares(const struct queue_order *order, struct queue_shares *ret);
 /** Lifts what has waited long enough, at most @budget items. */
 void cleat__queue_order_age(struct queue_order *order, int64_t now_ns, size_t budget);
 

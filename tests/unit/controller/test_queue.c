@@ -718,6 +718,8 @@ START_TEST(test_metrics)
     struct fixture f;
     ck_assert_int_eq(cleat_metrics_new(&metrics), 0);
     fixture_open(&f, (struct cleat_queue_options){.metrics = metrics});
+    ck_assert(metrics_have(
+        metrics, "workqueue_depth{name=\"test\",controller=\"test\",priority=\"0\"} 0\n"));
     put(&f, "ns", "a", 0);
     put(&f, "ns", "b", CLEAT_PRIORITY_LOW);
     put(&f, "ns", "c", CLEAT_PRIORITY_LOW);
@@ -735,6 +737,9 @@ START_TEST(test_metrics)
         "workqueue_unfinished_work_seconds{name=\"test\",controller=\"test\"} 3\n",
         "workqueue_queue_duration_seconds_count{name=\"test\",controller=\"test\"} 1\n",
         "workqueue_queue_duration_seconds_sum{name=\"test\",controller=\"test\"} 0.02\n",
+        "cleat_queue_classes{name=\"test\",controller=\"test\"} 1\n",
+        "cleat_queue_deepest_class{name=\"test\",controller=\"test\"} 2\n",
+        "cleat_queue_oldest_key_seconds{name=\"test\",controller=\"test\"} 3.02\n",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         ck_assert(metrics_have(metrics, lines[i]));

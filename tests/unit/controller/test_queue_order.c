@@ -43,6 +43,38 @@ START_TEST(test_levels_come_and_go)
 }
 END_TEST
 
+START_TEST(test_shares)
+{
+    struct queue_order order;
+    struct queue_shares shares;
+    static struct queue_fixture f;
+    queue_fixture_open(&f, 5);
+    ck_assert_int_eq(cleat__queue_order_init(&order, AGE_MS, false), 0);
+    cleat__queue_order_shares(&order, &shares);
+    ck_assert_uint_eq(shares.classes, 0);
+    ck_assert_uint_eq(shares.deepest, 0);
+    ck_assert_int_eq(shares.since_ns, INT64_MAX);
+    for (int i = 0; i < 5; i++) {
+        f.at[i]->ready_ns = 100 - i;
+        push(&order, f.at[i], i < 4 ? 0 : -100, i < 3 ? 1 : 2, 0);
+    }
+    cleat__queue_order_shares(&order, &shares);
+    ck_assert_uint_eq(shares.classes, 3); /* class 2 stands in two levels */
+    ck_assert_uint_eq(shares.deepest, 3);
+    ck_assert_int_eq(shares.since_ns, 96);
+    ck_assert_ptr_eq(cleat__queue_order_pop(&order), f.at[0]);
+    cleat__queue_order_remove(&order, f.at[4]);
+    cleat__queue_order_shares(&order, &shares);
+    ck_assert_uint_eq(shares.classes, 2);
+    ck_assert_uint_eq(shares.deepest, 2);
+    ck_assert_int_eq(shares.since_ns, 99); /* the first that came in the level */
+    while (cleat__queue_order_pop(&order))
+        ;
+    cleat__queue_order_fini(&order);
+    queue_fixture_close(&f);
+}
+END_TEST
+
 /* Rounds go on where they were, though classes come and go. */
 START_TEST(test_rounds)
 {
@@ -188,5 +220,5 @@ START_TEST(test_random)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("queue_order", test_levels_come_and_go, test_rounds, test_lifts, test_budget,
-                 test_out_of_memory, test_random)
+CLEAT_SUITE_MAIN("queue_order", test_levels_come_and_go, test_shares, test_rounds, test_lifts,
+                 test_budget, test_out_of_memory, test_random)
