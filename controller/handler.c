@@ -239,19 +239,26 @@ static int item_object(const struct cleat_store *store, const struct ring_record
     return r < 0 ? r : cleat__lender_settle_take(lent, store->kind, ret);
 }
 
-/* Objects of a record; waits for memory where there is none, for an event must not be lost. */
+/* There is no memory, and an event must not be lost: waits a moment. False: it's time to stop. */
+static bool events_wait_memory(struct cleat__events *events)
+{
+    cleat_lock_take(&events->ring.lock);
+    if (!events->ring.stop)
+        (void)cleat_cond_wait_ms(&events->ring.work, &events->ring.lock, EVENTS_MEMORY_MS);
+    bool stop = events->ring.stop;
+    cleat_lock_release(&events->ring.lock);
+    return !stop;
+}
+
+/* Objects of a record. False: it's time to stop. */
 static bool item_objects(struct cleat__events *events, const struct cleat_store *store,
                          struct events_item *item)
 {
-    bool stop = false;
-    while (!stop && (item_object(store, &item->record, true, &item->old) < 0 ||
-                     item_object(store, &item->record, false, &item->now) < 0)) {
-        cleat_lock_take(&events->ring.lock);
-        (void)cleat_cond_wait_ms(&events->ring.work, &events->ring.lock, EVENTS_MEMORY_MS);
-        stop = events->ring.stop;
-        cleat_lock_release(&events->ring.lock);
-    }
-    return !stop;
+    bool go_on = true;
+    while (go_on && (item_object(store, &item->record, true, &item->old) < 0 ||
+                     item_object(store, &item->record, false, &item->now) < 0))
+        go_on = events_wait_memory(events);
+    return go_on;
 }
 
 static void events_deliver(struct cleat__events *events, struct cleat_store *store,
@@ -325,20 +332,22 @@ static int walk_item(struct cleat__events *events, struct cleat_store *store,
     return r < 0 ? r : 1;
 }
 
-/* Collects one batch under both locks. How many; *@ret_over at the end of the store. */
-static size_t walk_collect(struct cleat__events *events, struct cleat_store *store,
-                           struct events_item *items, bool *ret_over)
+/*
+ * Collects one batch under both locks. How many, or -ENOMEM where there is none: the next turn
+ * tries again. *@ret_over at the end of the store.
+ */
+static int walk_collect(struct cleat__events *events, struct cleat_store *store,
+                        struct events_item *items, bool *ret_over)
 {
-    size_t count = 0;
-    int r = 0;
+    int count = 0, r = 0;
     cleat_rwlock_read(&store->lock);
     cleat_lock_take(&events->ring.lock);
-    for (unsigned i = 0; i < 2 * CLEAT__EVENTS_BATCH && count < CLEAT__EVENTS_BATCH &&
+    for (unsigned i = 0; i < 2 * CLEAT__EVENTS_BATCH && count < (int)CLEAT__EVENTS_BATCH &&
                          store->walk_at < store->entries.count;
          i++) {
         r = walk_item(events, store, &items[count]);
         if (r < 0)
-            break; /* no memory: the next turn tries again */
+            break;
         count += r > 0;
         store->walk_at++;
     }
@@ -347,7 +356,7 @@ static size_t walk_collect(struct cleat__events *events, struct cleat_store *sto
         store->walk_cursor = *ret_over ? CLEAT__STORE_NONE : store->walk_at;
     cleat_lock_release(&events->ring.lock);
     cleat_rwlock_read_release(&store->lock);
-    return count;
+    return count > 0 || r >= 0 ? count : r;
 }
 
 static void walk_tell(struct cleat__events *events, struct cleat_store *store,
@@ -357,8 +366,12 @@ static void walk_tell(struct cleat__events *events, struct cleat_store *store,
     bool resync = store->walk == STORE_RESYNC;
     if (item->pulled)
         events_deliver(events, store, item, TO_OLD);
-    if (cleat__lender_settle_take(item->lent, store->kind, &object) < 0)
-        return; /* a packed name beyond the object's own room, and no memory for it */
+    while (cleat__lender_settle(item->lent, store->kind, &object) < 0) {
+        if (!events_wait_memory(events)) {
+            cleat__lender_return(item->lent);
+            return;
+        }
+    }
     const struct cleat_event event = {
         .type = resync ? CLEAT_EVENT_RESYNC : CLEAT_EVENT_ADDED,
         .initial = !resync,
@@ -387,8 +400,10 @@ static void walk_turn(struct cleat__events *events, struct cleat_store *store)
 {
     struct events_item items[CLEAT__EVENTS_BATCH];
     bool over = false;
-    size_t count = walk_collect(events, store, items, &over);
-    for (size_t i = 0; i < count; i++)
+    int count = walk_collect(events, store, items, &over);
+    if (count < 0)
+        (void)events_wait_memory(events); /* a turn more finds out whether to stop */
+    for (int i = 0; i < count; i++)
         walk_tell(events, store, &items[i]);
     if (over)
         walk_end(events, store);

@@ -289,8 +289,8 @@ static void lender_release(struct cleat_object *public)
     cleat__lender_return(object);
 }
 
-int cleat__lender_settle_take(struct lender_object *object, const struct lender_kind *kind,
-                              struct cleat_object **ret)
+int cleat__lender_settle(struct lender_object *object, const struct lender_kind *kind,
+                         struct cleat_object **ret)
 {
     static const struct cleat_object_ops ops = {lender_release};
     const struct cleat_object_identity identity = {
@@ -302,12 +302,20 @@ int cleat__lender_settle_take(struct lender_object *object, const struct lender_
                                      &identity);
     if (r < 0) {
         cleat_object_fini(&object->object);
-        cleat__lender_return(object);
         return r;
     }
     object->object.partial = object->partial;
     *ret = &object->object;
     return 0;
+}
+
+int cleat__lender_settle_take(struct lender_object *object, const struct lender_kind *kind,
+                              struct cleat_object **ret)
+{
+    int r = cleat__lender_settle(object, kind, ret);
+    if (r < 0)
+        cleat__lender_return(object);
+    return r;
 }
 
 void cleat__lender_drop(struct cleat__lender *lender, uint32_t root)

@@ -94,6 +94,12 @@ void cleat__lender_version_drop(struct cleat__lender *lender, struct lender_vers
 int cleat__lender_lend(struct cleat__lender *lender, uint32_t root, struct lender_version version,
                        bool partial, struct lender_object **ret) CLEAT_MUST_CHECK;
 /**
+ * Makes a loan a public object, which @ret is then; on -ENOMEM it stays a loan. Outside all locks.
+ * Any thread.
+ */
+int cleat__lender_settle(struct lender_object *object, const struct lender_kind *kind,
+                         struct cleat_object **ret) CLEAT_MUST_CHECK;
+/**
  * Makes a loan a public object; outside all locks. Steals @object: on -ENOMEM it is returned to the
  * lender. Any thread.
  */

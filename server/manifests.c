@@ -130,11 +130,11 @@ static int manifests_rules_of(struct cleat_draft *draft, char *const *kinds, str
 static int manifests_drop_rules(struct cleat_draft *draft, struct cleat_err *err)
 {
     char path[64];
-    int r = 0;
-    for (size_t i = cleat_value_count(cleat_value_find(cleat_draft_value(draft), "rules"));
-         r == 0 && i > 0; i--) {
-        snprintf(path, sizeof(path), "rules[%zu].verbs", i - 1);
-        struct cleat_value verbs = cleat_value_find(cleat_draft_value(draft), path);
+    struct cleat_value root = CLEAT_VALUE_NONE;
+    int r = cleat_draft_freeze(draft, &root, err); /* lacking memory mustn't look like no rules */
+    struct cleat_value rules = cleat_value_get(root, "rules");
+    for (size_t i = cleat_value_count(rules); r == 0 && i > 0; i--) {
+        struct cleat_value verbs = cleat_value_get(cleat_value_at(rules, i - 1), "verbs");
         snprintf(path, sizeof(path), "rules[%zu]", i - 1);
         if (cleat_value_is(cleat_value_at(verbs, 0), "create") && cleat_value_count(verbs) == 6)
             r = cleat_draft_remove(draft, path, err);
@@ -168,10 +168,13 @@ static int manifests_client_config(struct manifests *manifests, struct cleat_dra
 {
     char path[64];
     struct cleat_scratch scratch;
+    struct cleat_value root = CLEAT_VALUE_NONE;
     const struct cleat_manifests_options *options = manifests->options;
+    int r = cleat_draft_freeze(draft, &root, manifests->err);
+    if (r < 0)
+        return r;
     snprintf(path, sizeof(path), "webhooks[%zu].clientConfig.service.path", index);
-    struct cleat_str hook_path =
-        cleat_value_text(cleat_value_find(cleat_draft_value(draft), path), &scratch);
+    struct cleat_str hook_path = cleat_value_text(cleat_value_find(root, path), &scratch);
     if (!options->webhook_url) {
         snprintf(path, sizeof(path), "webhooks[%zu].clientConfig.service.namespace", index);
         return cleat_draft_set_text(draft, path, options->namespace_, manifests->err);
@@ -184,7 +187,7 @@ static int manifests_client_config(struct manifests *manifests, struct cleat_dra
     if (!url)
         return -ENOMEM;
     snprintf(path, sizeof(path), "webhooks[%zu].clientConfig.service", index);
-    int r = cleat_draft_remove(draft, path, manifests->err);
+    r = cleat_draft_remove(draft, path, manifests->err);
     snprintf(path, sizeof(path), "webhooks[%zu].clientConfig.url", index);
     if (r == 0)
         r = cleat_draft_set_text(draft, path, url, manifests->err);
@@ -194,9 +197,10 @@ static int manifests_client_config(struct manifests *manifests, struct cleat_dra
 
 static int manifests_configuration(struct manifests *manifests, struct cleat_draft *draft)
 {
-    int r = 0;
+    struct cleat_value root = CLEAT_VALUE_NONE;
+    int r = cleat_draft_freeze(draft, &root, manifests->err);
     const struct cleat_manifests_options *options = manifests->options;
-    size_t count = cleat_value_count(cleat_value_find(cleat_draft_value(draft), "webhooks"));
+    size_t count = cleat_value_count(cleat_value_get(root, "webhooks"));
     for (size_t i = 0; r == 0 && i < count; i++)
         r = manifests_client_config(manifests, draft, i);
     if (r == 0 && options->cert_manager) {
@@ -293,7 +297,9 @@ static int manifests_emit(void *arg, struct cleat_document *document)
     for (size_t i = 0; r == 0 && i < sizeof(manifests_changes) / sizeof(manifests_changes[0]); i++)
         if (cleat_value_is(kind, manifests_changes[i].kind))
             r = manifests_changes[i].change(manifests, draft);
-    return r == 0 ? manifests->fn(manifests->arg, cleat_draft_value(draft), manifests->err) : r;
+    if (r == 0)
+        r = cleat_draft_freeze(draft, &object, manifests->err);
+    return r == 0 ? manifests->fn(manifests->arg, object, manifests->err) : r;
 }
 
 /* The host of @url (NULL: none) without port and brackets; true where it is an IP address. */

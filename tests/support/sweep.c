@@ -22,7 +22,6 @@
 #include "support/wait.h"
 
 #define SWEEP_MOST 2000u
-#define SWEEP_ENDS 150u           /* swept in full at both ends of a long scene */
 #define SWEEP_FRAMES 24           /* of a stack that count as its site */
 #define SWEEP_LIMIT_S 60u         /* one injection with all that follows it */
 #define SWEEP_FAILURES_MAX 12u    /* of one scene and mode, then its sweep ends */
@@ -77,6 +76,17 @@ void cleat_sweep_lift(void)
     if (cleat_mem_failed())
         atomic_store(&sweep_lifted_refused, true);
     cleat_mem_fail_at(0, false);
+}
+
+static bool sweep_is_ever(void)
+{
+    return child.mode == SWEEP_MODE_EVER || child.mode == SWEEP_MODE_LIB_EVER;
+}
+
+void cleat_sweep_lift_ever(void)
+{
+    if (sweep_is_ever())
+        cleat_sweep_lift();
 }
 
 /* ---- sites: where requests come from ---- */
@@ -136,39 +146,48 @@ static int sweep_site_order(const void *left, const void *right)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
-/* Chooses the first and last request of each stack; returns how many stacks there are. */
-static uint64_t sweep_choose_stacks(bool *chosen, size_t count)
+/* Marks the first and last request of each stack; returns how many stacks there are. */
+static size_t sweep_mark_stacks(bool *first, bool *last, size_t count)
 {
     struct sweep_site *sites = calloc(count + 1, sizeof(*sites));
-    uint64_t stacks = 0;
+    size_t stacks = 0;
     ck_assert_ptr_nonnull(sites);
     for (size_t i = 0; i < count; i++)
         sites[i] = (struct sweep_site){sweep_sites.hashes[i], i};
     qsort(sites, count, sizeof(*sites), sweep_site_order);
     for (size_t i = 0; i < count; i++) {
-        bool first = i == 0 || sites[i - 1].hash != sites[i].hash;
-        bool last = i + 1 == count || sites[i + 1].hash != sites[i].hash;
-        stacks += first;
-        if (first || last)
-            chosen[sites[i].number] = true;
+        first[sites[i].number] = i == 0 || sites[i - 1].hash != sites[i].hash;
+        last[sites[i].number] = i + 1 == count || sites[i + 1].hash != sites[i].hash;
+        stacks += first[sites[i].number];
     }
     free(sites);
     return stacks;
 }
 
-/* Which requests are swept: all, or where they are too many a part that is always the same. */
+/*
+ * Which requests are swept: all, or where they are too many a part: both ends, each so-manieth, and
+ * of the stacks, in the order in which they come first, all or each so-manieth with its first and
+ * last request.
+ */
 static void sweep_choose(size_t count)
 {
     size_t most = child.scene->most ? child.scene->most : SWEEP_MOST;
-    size_t stride = count / most + 1;
-    size_t ends = most < 4 * SWEEP_ENDS ? most / 4 : SWEEP_ENDS;
+    size_t stride = 2 * count / most + 1, ends = most / 20, stack = 0;
+    bool *first = calloc(count + 1, sizeof(*first)), *last = calloc(count + 1, sizeof(*last));
     child.chosen = calloc(count + 1, sizeof(*child.chosen));
-    ck_assert_ptr_nonnull(child.chosen);
-    child.board->sites = sweep_choose_stacks(child.chosen, count);
-    for (size_t i = 0; i < count; i++)
+    ck_assert(child.chosen && first && last);
+    size_t stacks = sweep_mark_stacks(first, last, count);
+    size_t stacks_stride = 4 * stacks / most + 1;
+    for (size_t i = 0; i < count; i++) {
+        bool of_stack = (first[i] || last[i]) && stack % stacks_stride == 0;
+        stack += first[i];
         child.chosen[i] =
-            child.chosen[i] || stride == 1 || i < ends || i + ends >= count || i % stride == 0;
+            count <= most || of_stack || i < ends || i + ends >= count || i % stride == 0;
+    }
     child.board->requests = count;
+    child.board->sites = stacks;
+    free(first);
+    free(last);
 }
 
 /* ---- the child ---- */
@@ -235,9 +254,8 @@ static void sweep_judge(bool refused, int result, const struct cleat_err *err)
 
 static bool sweep_inject(uint64_t nth, struct cleat_err *err, int *ret_result)
 {
-    bool ever = child.mode == SWEEP_MODE_EVER || child.mode == SWEEP_MODE_LIB_EVER;
     atomic_store(&sweep_lifted_refused, false);
-    cleat_mem_fail_at(nth, ever);
+    cleat_mem_fail_at(nth, sweep_is_ever());
     *ret_result = sweep_run(err);
     cleat_sweep_lift();
     return atomic_load(&sweep_lifted_refused);

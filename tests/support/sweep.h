@@ -55,6 +55,9 @@ struct sweep_scene {
  * to what must then become true. Whether anything was refused stays known.
  */
 void cleat_sweep_lift(void);
+/** The same in the modes "ever" only: for what waits until there is memory, and may be refused
+ * once. */
+void cleat_sweep_lift_ever(void);
 /** True while the libraries' requests are to be counted too; asked by their hooks. Any thread. */
 bool cleat_sweep_libraries(void);
 

@@ -400,9 +400,36 @@ START_TEST(test_writer_readers_and_handlers_at_once)
 }
 END_TEST
 
+/* A generated name that doesn't fit into an object's own room, so that it takes memory to tell. */
+#define LONG_NAME                                                                              \
+    "a-name-of-a-deployment-that-is-about-as-long-as-such-names-may-become-at-all-in-kubernet" \
+    "es-7c9d5b8f6d-x2k4m"
+
+/* Once: an object of the first load was never told where there was no memory for its name. */
+START_TEST(test_late_handler_misses_nothing_without_memory)
+{
+    for (uint64_t nth = 1; nth < 10; nth++) {
+        struct store_fixture f;
+        struct cleat_handler *handler = NULL;
+        store_fixture_init(&f);
+        uint16_t feed = store_fixture_feed(&f, NULL, NULL);
+        ck_assert_int_gt(store_fixture_put(&f, feed, "a/" LONG_NAME, "1", ""), STORE_SAME);
+        ck_assert_int_eq(cleat_store_handler(f.store, store_fixture_tell, f.told, &handler, NULL),
+                         0);
+        cleat_mem_fail_at(nth, false);
+        store_fixture_turn(&f);
+        cleat_mem_fail_at(0, false);
+        ck_assert_str_eq(store_fixture_told(f.told), "*a/" LONG_NAME "@1 ");
+        handler = cleat_handler_remove(handler);
+        store_fixture_fini(&f);
+    }
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("handler", test_changes_of_a_key_join,
                  test_another_object_of_the_name_is_an_end_and_a_beginning,
                  test_same_content_in_a_new_version_is_no_event,
                  test_late_handler_is_given_the_store, test_changes_during_a_replay_are_told_once,
                  test_relist_tells_ends_first, test_resync_gives_everything_once_more,
-                 test_removal_waits_for_the_call, test_writer_readers_and_handlers_at_once)
+                 test_removal_waits_for_the_call, test_writer_readers_and_handlers_at_once,
+                 test_late_handler_misses_nothing_without_memory)

@@ -6,6 +6,7 @@
 #include <cleat/path.h>
 #include <cleat/write.h>
 #include "base/limits.h"
+#include "base/mem.h"
 #include "server/manifests.h"
 #include "support/suite.h"
 
@@ -402,10 +403,41 @@ START_TEST(test_the_callee_ends_it)
 }
 END_TEST
 
+static int count_rules(void *arg, struct cleat_value object, struct cleat_err *err)
+{
+    size_t *count = arg;
+    if (is(object, "kind", "ClusterRole"))
+        *count += cleat_value_count(cleat_value_get(object, "rules"));
+    return cleat_value_is_present(object) ? 0 : cleat_err_set(err, -EILSEQ, "an absent object");
+}
+
+/* Once: lacking memory while the rules of kinds that weren't asked for were to go looked like none
+ * to go, and rights stayed that nobody wanted. */
+START_TEST(test_memory_leaves_no_rule_too_many)
+{
+    char kind[] = "Secret", *kinds[] = {kind, NULL};
+    const struct cleat_manifests_options options = {.kinds = kinds,
+                                                    .webhook_url = "https://cleat.example:9443/"};
+    size_t wanted = 0;
+    ck_assert_int_eq(cleat_manifests_each(&options, count_rules, &wanted, NULL), 0);
+    for (uint64_t nth = 1;; nth++) {
+        size_t count = 0;
+        cleat_mem_fail_at(nth, false);
+        int r = cleat_manifests_each(&options, count_rules, &count, NULL);
+        bool failed = cleat_mem_failed();
+        cleat_mem_fail_at(0, false);
+        ck_assert_msg(r == -ENOMEM || (r == 0 && count == wanted), "request %llu: %d, %zu rules",
+                      (unsigned long long)nth, r, count);
+        if (!failed)
+            break;
+    }
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("manifests", test_plain_is_what_deploy_holds, test_crds_come_alone,
                  test_configurations_are_shipped_closed_and_without_a_bundle,
                  test_roles_have_no_wildcard, test_kinds_and_further_kinds,
                  test_namespace_is_changed_everywhere, test_url_replaces_the_service,
                  test_url_reaches_the_server, test_image_and_replicas, test_cert_manager,
                  test_cert_manager_covers_the_url, test_bad_options, test_kind_as_people_write_it,
-                 test_the_callee_ends_it)
+                 test_the_callee_ends_it, test_memory_leaves_no_rule_too_many)
