@@ -74,6 +74,12 @@ int cleat_client_fenced(struct cleat_client *client, int (*fence)(void *, bool, 
     return 0;
 }
 
+void cleat_client_abort(struct cleat_client *client, bool aborted)
+{
+    cleat_assert(client->magic == CLIENT_MAGIC);
+    atomic_store_explicit(&client->aborted, aborted, memory_order_relaxed);
+}
+
 struct cleat_client *cleat_client_ref(struct cleat_client *client)
 {
     cleat_assert(client->magic == CLIENT_MAGIC);
@@ -145,6 +151,7 @@ void cleat__client_request(const struct cleat_client *client, const struct clien
         .deadline_mono_ms = send->deadline_mono_ms,
         .fence = client->fence,
         .fence_arg = client->fence_arg,
+        .aborted = &client->aborted,
     };
 }
 

@@ -6,6 +6,7 @@
 #define CLEAT_CLIENT_CLIENT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <cleat/client.h>
 #include <cleat/write.h>
 #include "client/transport.h"
@@ -22,6 +23,7 @@ struct cleat_client {
     bool dry_run;
     int (*fence)(void *arg, bool write, struct cleat_err *err);
     void *fence_arg;
+    _Atomic(bool) aborted; /* pairs with the reading in transport_request.c; orders nothing else */
 };
 
 /* What a target must name. */

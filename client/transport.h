@@ -10,6 +10,8 @@
 #ifndef CLEAT_CLIENT_TRANSPORT_H
 #define CLEAT_CLIENT_TRANSPORT_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <cleat/buffer.h>
 #include <cleat/client.h>
 #include <cleat/err.h>
@@ -42,6 +44,7 @@ struct cleat_transport_request {
     int64_t deadline_mono_ms; /* 0: the transport's timeout from now */
     int (*fence)(void *arg, bool write, struct cleat_err *err); /* NULL: none */
     void *fence_arg;
+    const _Atomic(bool) *aborted; /* true: the call ends with -ECANCELED; NULL: never */
     /* Body bytes of a good answer as they come, instead of collecting them. Negative: stop, the
      * call returns that. */
     int (*on_bytes)(void *arg, const char *bytes, size_t length);

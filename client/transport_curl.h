@@ -112,6 +112,7 @@ struct transport_failure {
     const char *message; /* curl's */
     int64_t timeout_ms;  /* what the try was given */
     int sink;            /* negative: what stopped the taking of bytes */
+    bool aborted;        /* the request's owner gave up */
 };
 
 /** Writes the one line for a failed try; returns the negative code. */
@@ -147,6 +148,8 @@ struct transport_try {
     CURLcode code;
 };
 
+/** True where the request's owner doesn't want it any more. */
+bool cleat__transport_aborted(const struct cleat_transport_request *request);
 /** Hands the request to curl once, with at most @timeout_ms. 0 with an answer of any status, or
  * negative. */
 int cleat__transport_try(struct transport_try *try, struct cleat_err *err) CLEAT_MUST_CHECK;

@@ -111,6 +111,8 @@ static int error_detail(const struct error_context *context, int code, const cha
 static int error_sink(const struct error_context *context)
 {
     int sink = context->failure->sink;
+    if (context->failure->aborted)
+        return error_line(context, -ECANCELED, "given up by its caller");
     if (sink == -EMSGSIZE)
         return error_line(context, sink, "answer is larger than its limit");
     return sink < 0 ? sink : error_detail(context, -EIO, "answer can't be taken");

@@ -80,6 +80,19 @@ static size_t request_on_send(char *out, size_t size, size_t count, void *arg)
     return length;
 }
 
+bool cleat__transport_aborted(const struct cleat_transport_request *request)
+{
+    return request->aborted && atomic_load_explicit(request->aborted, memory_order_relaxed);
+}
+
+/* Asked by curl at least once a second. */
+static int request_on_progress(void *arg, curl_off_t down_total, curl_off_t down,
+                               curl_off_t up_total, curl_off_t up)
+{
+    const struct transport_try *try = arg;
+    return cleat__transport_aborted(try->request);
+}
+
 static CURLcode handle_set_functions(CURL *easy, char *message)
 {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, request_on_header);
@@ -87,6 +100,10 @@ static CURLcode handle_set_functions(CURL *easy, char *message)
         code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, request_on_body);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_READFUNCTION, request_on_send);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, request_on_progress);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, message);
     if (code == CURLE_OK)
@@ -226,6 +243,8 @@ static CURLcode request_set_arguments(struct transport_try *try)
         code = curl_easy_setopt(easy, CURLOPT_WRITEDATA, try);
     if (code == CURLE_OK)
         code = curl_easy_setopt(easy, CURLOPT_READDATA, try);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_XFERINFODATA, try);
     if (code == CURLE_OK) {
         bool gzip = try->request->gzip && try->transport->gzip;
         code = curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, gzip ? "gzip" : NULL);
@@ -272,6 +291,10 @@ static int request_perform(struct transport_try *try, struct cleat_err *err)
     int result = request->fence ? request->fence(request->fence_arg, request->write, err) : 0;
     if (result != 0)
         return result < 0 ? result : cleat_err_set(err, -ECANCELED, "request was fenced off");
+    if (cleat__transport_aborted(request))
+        return cleat_err_set(err, -ECANCELED, "%s %s%.*s: not sent, the client was aborted",
+                             request->method, try->transport->endpoint.display,
+                             (int)strcspn(request->path, "?"), request->path);
     int64_t began_ns = cleat_clock_mono_ns(try->transport->clock);
     try->handed = true;
     try->handle->message[0] = '\0';
@@ -286,6 +309,7 @@ static int request_perform(struct transport_try *try, struct cleat_err *err)
         .message = try->handle->message,
         .timeout_ms = try->timeout_ms,
         .sink = try->sink,
+        .aborted = cleat__transport_aborted(request),
     };
     return cleat__transport_fail(try->transport, try->handle->easy, &failure, err);
 }

@@ -14,6 +14,7 @@
 
 #define RETRY_CONNECTION_MAX 3
 #define RETRY_CONNECTION_FIRST_MS 100
+#define RETRY_LOOK_MS 500 /* whether the call is still wanted */
 
 struct retry_state {
     int tries;                /* made so far */
@@ -45,7 +46,8 @@ int64_t cleat__transport_limit(struct transport_limiter *limiter, int64_t now_mo
     return over > 0 ? (int64_t)(over / limiter->per_ms + 0.999) : 0;
 }
 
-static void retry_wait(struct cleat_transport *transport, int64_t wait_ms)
+static void retry_wait(struct cleat_transport *transport,
+                       const struct cleat_transport_request *request, int64_t wait_ms)
 {
     if (wait_ms <= 0)
         return;
@@ -56,8 +58,10 @@ static void retry_wait(struct cleat_transport *transport, int64_t wait_ms)
     const struct cleat_clock *clock = cleat_clock_system();
     int64_t until_ms = cleat_clock_mono_ms(clock) + wait_ms;
     cleat_lock_take(&transport->lock);
-    for (int64_t left = wait_ms; left > 0; left = until_ms - cleat_clock_mono_ms(clock))
-        (void)cleat_cond_wait_ms(&transport->never, &transport->lock, left);
+    for (int64_t left = wait_ms; left > 0 && !cleat__transport_aborted(request);
+         left = until_ms - cleat_clock_mono_ms(clock))
+        (void)cleat_cond_wait_ms(&transport->never, &transport->lock,
+                                 left < RETRY_LOOK_MS ? left : RETRY_LOOK_MS);
     cleat_lock_release(&transport->lock);
 }
 
@@ -87,7 +91,7 @@ static int retry_throttle(struct cleat_transport *transport,
             request->method, transport->endpoint.display, (int)strcspn(request->path, "?"),
             request->path);
     }
-    retry_wait(transport, wait_ms);
+    retry_wait(transport, request, wait_ms);
     return 0;
 }
 
@@ -198,7 +202,7 @@ static int retry_until_done(struct cleat_transport *transport,
             return result;
         cleat_err_clear(err);
         cleat_buffer_reset(&answer->body);
-        retry_wait(transport, wait_ms);
+        retry_wait(transport, request, wait_ms);
     }
 }
 

@@ -88,6 +88,13 @@ CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_client_fenced(struct cleat_client *clien
                                                       int (*fence)(void *, bool,
                                                                    struct cleat_err *),
                                                       void *arg, struct cleat_client **ret);
+/**
+ * Makes the unary calls that are under way on @client end with -ECANCELED within about a second,
+ * and later ones at once; @aborted false: calls are made again. For who has to stop while the
+ * server hangs. Whether a write that was cut was carried out isn't known. Clients that
+ * cleat_client_fenced made are aborted each by themselves. Any thread.
+ */
+CLEAT_EXPORT void cleat_client_abort(struct cleat_client *client, bool aborted);
 /** One more reference; returns @client. */
 CLEAT_EXPORT struct cleat_client *cleat_client_ref(struct cleat_client *client);
 /** Drops a reference and with the last one closes the connections; NULL is fine; returns NULL. */
