@@ -23,6 +23,9 @@ struct answer {
     struct cleat_budget_claim claim;
     struct cleat_buffer *out;
     int64_t deadline_mono_ms;
+    enum cleat_outcome outcome; /* of a review that was judged, as the next two */
+    enum cleat_operation operation;
+    struct cleat_gvk kind;
     struct cleat_err err;
 };
 
@@ -58,12 +61,6 @@ static int64_t answer_timeout_ms(const struct cleat_webhooks *webhooks, const ch
     if (ms <= 0)
         return webhooks->options.timeout_ms;
     return ms < ANSWER_TIMEOUT_MS_MAX ? ms : ANSWER_TIMEOUT_MS_MAX;
-}
-
-static void answer_count(struct answer *answer, const char *decision)
-{
-    const char *const labels[] = {answer->hook->path, decision};
-    cleat_series_add(cleat_metric_series(answer->webhooks->decisions, labels), 1);
 }
 
 /* Checks what the registration says before the handler is asked. 0: ask; 1: allowed untouched;
@@ -114,9 +111,11 @@ static int answer_review(struct answer *answer, const struct cleat_review *revie
         r = answer_judge(answer, review, &verdict);
     if (r == 0)
         r = cleat_verdict_write(&verdict, review->uid, review->object, answer->out, &answer->err);
-    answer_count(answer, r < 0                                        ? "error"
-                         : verdict.decision == CLEAT_DECISION_ALLOWED ? "allowed"
-                                                                      : "denied");
+    answer->kind = review->kind;
+    answer->operation = review->operation;
+    answer->outcome = r < 0                                        ? CLEAT_OUTCOME_ERROR
+                      : verdict.decision == CLEAT_DECISION_ALLOWED ? CLEAT_OUTCOME_ALLOWED
+                                                                   : CLEAT_OUTCOME_DENIED;
     cleat_verdict_fini(&verdict);
     return r < 0 ? answer_fault(r) : 200;
 }
@@ -175,16 +174,19 @@ static void answer_end(struct answer *answer, const char *path, int status, int6
                    cleat_log_int("code", status), cleat_log_err(&answer->err));
     if (!answer->hook)
         return;
+    double seconds = (double)(cleat_clock_mono_ns(options->clock) - start_ns) / 1e9;
     cleat_series_add(answer->hook->in_flight, -1);
-    cleat_series_observe(answer->hook->latency,
-                         (double)(cleat_clock_mono_ns(options->clock) - start_ns) / 1e9);
+    cleat_series_observe(answer->hook->latency, seconds);
+    cleat_webhook_metrics_count(&answer->webhooks->metrics, path, &answer->kind, answer->operation,
+                                answer->outcome, seconds);
     if (status == 200) {
         cleat_series_add(answer->hook->requests_ok, 1);
         return;
     }
     snprintf(code, sizeof(code), "%d", status);
     cleat_series_add(
-        cleat_metric_series(answer->webhooks->requests, (const char *const[]){path, code}), 1);
+        cleat_metric_series(answer->webhooks->metrics.requests, (const char *const[]){path, code}),
+        1);
 }
 
 int cleat_webhooks_answer_claimed(struct cleat_webhooks *webhooks, const char *path,

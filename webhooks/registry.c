@@ -9,48 +9,6 @@
 
 #define WEBHOOKS_TIMEOUT_MS 10000
 
-/* Upstream's buckets: 1e-8 s times ten, twelve of them. */
-static const double webhooks_buckets[] = {1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3,
-                                          1e-2, 1e-1, 1,    10,   100,  1000};
-
-static int webhooks_metrics(struct cleat_webhooks *webhooks, struct cleat_err *err)
-{
-    const struct {
-        struct cleat_metric **metric;
-        struct cleat_metric_options options;
-    } families[] = {
-        {&webhooks->latency,
-         {.type = CLEAT_METRIC_HISTOGRAM,
-          .name = "controller_runtime_webhook_latency_seconds",
-          .help = "Time to answer a webhook request in the process",
-          .labels = {"webhook"},
-          .buckets = webhooks_buckets,
-          .bucket_count = sizeof(webhooks_buckets) / sizeof(webhooks_buckets[0])}},
-        {&webhooks->requests,
-         {.type = CLEAT_METRIC_COUNTER,
-          .name = "controller_runtime_webhook_requests_total",
-          .help = "Webhook requests by path and HTTP status",
-          .labels = {"webhook", "code"}}},
-        {&webhooks->in_flight,
-         {.type = CLEAT_METRIC_GAUGE,
-          .name = "controller_runtime_webhook_requests_in_flight",
-          .help = "Webhook requests that are being answered",
-          .labels = {"webhook"}}},
-        {&webhooks->decisions,
-         {.type = CLEAT_METRIC_COUNTER,
-          .name = "cleat_admission_decisions_total",
-          .help = "Admission decisions by path: allowed, denied or error",
-          .labels = {"webhook", "decision"}}},
-    };
-    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-        int r = cleat_metrics_family(webhooks->options.metrics, &families[i].options,
-                                     families[i].metric, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 int cleat_webhooks_new(const struct cleat_webhooks_options *options, struct cleat_webhooks **ret,
                        struct cleat_err *err)
 {
@@ -70,7 +28,7 @@ int cleat_webhooks_new(const struct cleat_webhooks_options *options, struct clea
     cleat_workspace_shelf_init(&webhooks->shelf);
     cleat_budget_init(&webhooks->budget, webhooks->options.bytes_in_flight_max,
                       CLEAT_WEBHOOK_SMALL_BYTES);
-    int r = webhooks_metrics(webhooks, err);
+    int r = cleat_webhook_metrics_init(&webhooks->metrics, options->metrics, err);
     if (r < 0)
         cleat_webhooks_free(webhooks);
     else
@@ -86,6 +44,7 @@ struct cleat_webhooks *cleat_webhooks_free(struct cleat_webhooks *webhooks)
         cleat_mem_free(webhooks->hooks[i]);
     for (size_t i = 0; i < webhooks->converter_count; i++)
         cleat_mem_free(webhooks->converters[i]);
+    cleat_webhook_metrics_fini(&webhooks->metrics);
     cleat_workspace_shelf_fini(&webhooks->shelf);
     cleat_lock_fini(&webhooks->lock);
     return cleat_mem_free(webhooks);
@@ -137,10 +96,11 @@ static void webhook_series(struct cleat_webhooks *webhooks, struct cleat_webhook
 {
     const char *const labels[] = {hook->path, "200"};
     const char *const fault[] = {hook->path, "500"};
-    hook->latency = cleat_metric_series(webhooks->latency, labels);
-    hook->in_flight = cleat_metric_series(webhooks->in_flight, labels);
-    hook->requests_ok = cleat_metric_series(webhooks->requests, labels);
-    (void)cleat_metric_series(webhooks->requests, fault); /* there from the start, at 0 */
+    hook->latency = cleat_metric_series(webhooks->metrics.latency, labels);
+    hook->in_flight = cleat_metric_series(webhooks->metrics.in_flight, labels);
+    hook->requests_ok = cleat_metric_series(webhooks->metrics.requests, labels);
+    (void)cleat_metric_series(webhooks->metrics.requests, fault); /* there from the start, at 0 */
+    cleat_webhook_metrics_expect(&webhooks->metrics, &hook->options);
 }
 
 static int webhook_new(struct cleat_webhooks *webhooks, const struct cleat_webhook_options *options,

@@ -8,6 +8,7 @@
 #include <cleat/webhook.h>
 #include "base/budget.h"
 #include "base/lock.h"
+#include "webhooks/webhook_metrics.h"
 #include "webhooks/workspace.h"
 
 #define CLEAT_WEBHOOKS_MAX 256
@@ -38,10 +39,7 @@ struct cleat_webhooks {
     size_t converter_count;
     struct cleat_workspace_shelf shelf;
     struct cleat_budget budget;
-    struct cleat_metric *latency;
-    struct cleat_metric *requests;
-    struct cleat_metric *in_flight;
-    struct cleat_metric *decisions;
+    struct cleat_webhook_metrics metrics;
 };
 
 /** The webhook on exactly @path, or NULL; borrowed for the registry's life. */
