@@ -153,6 +153,9 @@ int cleat_transport_new(const struct cleat_client_options *options, struct cleat
     core_options(transport, options);
     int result = cleat__transport_endpoint_init(&transport->endpoint, options->config, err);
     if (result == 0)
+        result = cleat__client_metrics_init(&transport->metrics, options->metrics,
+                                            options->metrics_detailed, err);
+    if (result == 0)
         result = core_user_agent(transport, options->user_agent, err);
     if (result == 0)
         result = core_impersonation(transport, options->config, err);

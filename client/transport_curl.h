@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/lock.h"
+#include "client/client_metrics.h"
 #include "client/credentials.h"
 #include "client/transport.h"
 
@@ -71,6 +72,7 @@ struct cleat_transport {
     bool gzip;
     cleat_client_observe_fn observe;
     void *observe_arg;
+    struct client_metrics metrics;
     cleat_client_warning_fn warning;
     void *warning_arg;
     void (*wait)(void *arg, int64_t wait_ms);

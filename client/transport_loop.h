@@ -39,6 +39,7 @@ struct cleat_transport_stream {
     bool dead;     /* cut or ended: no callbacks any more, freed at the next sweep */
     bool observed; /* its answer was reported */
     int sink;
+    size_t bytes; /* of the answer's body so far */
     int64_t stall_ms;
     int64_t timeout_ms;
     int64_t deadline_mono_ms; /* 0: none */

@@ -276,9 +276,26 @@ static int request_set(struct transport_try *try, struct curl_slist *headers,
                                try->request->method, try->request->path, curl_easy_strerror(code));
 }
 
+/* A handle's connection is kept, so that only new ones look a name up. */
+static void request_observe_name(const struct transport_try *try)
+{
+    long connects = 0;
+    curl_off_t took_us = 0;
+    if (!try->transport->metrics.resolution ||
+        curl_easy_getinfo(try->handle->easy, CURLINFO_NUM_CONNECTS, &connects) != CURLE_OK ||
+        curl_easy_getinfo(try->handle->easy, CURLINFO_NAMELOOKUP_TIME_T, &took_us) != CURLE_OK)
+        return;
+    if (connects > 0)
+        cleat__client_metrics_resolve(&try->transport->metrics, try->transport->endpoint.host,
+                                      took_us);
+}
+
 static void request_observe(const struct transport_try *try, int64_t began_ns)
 {
     const struct cleat_transport *transport = try->transport;
+    cleat__client_metrics_try(&transport->metrics, try->request->method, transport->endpoint.host,
+                              try->head.code);
+    request_observe_name(try);
     if (transport->observe) {
         transport->observe(transport->observe_arg, try->request->method, transport->endpoint.host,
                            try->head.code, cleat_clock_mono_ns(transport->clock) - began_ns);

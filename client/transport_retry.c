@@ -91,6 +91,9 @@ static int retry_throttle(struct cleat_transport *transport,
             request->method, transport->endpoint.display, (int)strcspn(request->path, "?"),
             request->path);
     }
+    if (transport->limiter.per_ms > 0)
+        cleat__client_metrics_limit(&transport->metrics, request->method, transport->endpoint.host,
+                                    wait_ms);
     retry_wait(transport, request, wait_ms);
     return 0;
 }
@@ -200,6 +203,8 @@ static int retry_until_done(struct cleat_transport *transport,
         result = retry_once(&try, &state, &wait_ms, err);
         if (result <= 0)
             return result;
+        cleat__client_metrics_retry(&transport->metrics, request->method, transport->endpoint.host,
+                                    try.head.code);
         cleat_err_clear(err);
         cleat_buffer_reset(&answer->body);
         retry_wait(transport, request, wait_ms);
@@ -214,8 +219,13 @@ int cleat_transport_call(struct cleat_transport *transport,
     cleat_assert(answer->body.length == 0);
     struct cleat_err local = CLEAT_ERR_INIT;
     int result = cleat_transport_may_block(request->path, &local);
+    int64_t began_ns = cleat_clock_mono_ns(transport->clock);
     if (result == 0)
         result = retry_until_done(transport, request, answer, &local);
+    if (!request->watch)
+        cleat__client_metrics_done(&transport->metrics, request->method, transport->endpoint.host,
+                                   cleat_clock_mono_ns(transport->clock) - began_ns,
+                                   request->body.length, answer->body.length);
     if (result != 0 && err && err->code == 0)
         *err = local;
     return result;

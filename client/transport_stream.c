@@ -18,12 +18,26 @@
 static void stream_observe(struct cleat_transport_stream *stream)
 {
     const struct cleat_transport *transport = stream->loop->transport;
-    if (transport->observe && !stream->observed) {
-        stream->observed = true;
+    if (stream->observed)
+        return;
+    stream->observed = true;
+    cleat__client_metrics_try(&transport->metrics, "GET", transport->endpoint.host,
+                              stream->head.code);
+    if (transport->observe) {
         transport->observe(transport->observe_arg, "GET", transport->endpoint.host,
                            stream->head.code,
                            cleat_clock_mono_ns(transport->clock) - stream->began_ns);
     }
+}
+
+/* A list has ended; how long a watch lasts says nothing. */
+static void stream_observe_end(const struct cleat_transport_stream *stream)
+{
+    const struct cleat_transport *transport = stream->loop->transport;
+    if (!strstr(stream->path, "watch="))
+        cleat__client_metrics_done(&transport->metrics, "GET", transport->endpoint.host,
+                                   cleat_clock_mono_ns(transport->clock) - stream->began_ns, 0,
+                                   stream->bytes);
 }
 
 static void stream_tell_head(struct cleat_transport_stream *stream)
@@ -66,6 +80,7 @@ static size_t stream_on_body(char *bytes, size_t size, size_t count, void *arg)
     stream->heard_mono_ms = cleat_clock_mono_ms(stream->loop->transport->clock);
     stream->loop->pace.turn_bytes += length;
     stream->loop->pace.turn_pieces++;
+    stream->bytes += length;
     if (stream->head.code >= 300) {
         /* What doesn't fit makes the Status unreadable; the code still says what happened. */
         (void)cleat_buffer_append(&stream->refusal, bytes, length);
@@ -207,6 +222,7 @@ void cleat__transport_stream_end(struct cleat_transport_stream *stream, int resu
     if (result < 0 && err->code == 0)
         err->code = result;
     stream_observe(stream);
+    stream_observe_end(stream);
     stream->ops.on_end(stream->ops.arg, result, result < 0 ? err : NULL);
 }
 

@@ -12,25 +12,12 @@
 #define CONNECT_TRY_MS 10000
 #define CONNECT_DIAL_MS 5000
 
-/* Counts each request; the label of a request without an answer is upstream's. */
-static void connect_observe(void *arg, const char *method, const char *host, int code,
-                            int64_t duration_ns)
-{
-    char text[16];
-    struct cleat_metric *requests = arg;
-    snprintf(text, sizeof(text), "%d", code);
-    const char *const labels[] = {code > 0 ? text : "<error>", method, host};
-    cleat_series_add(cleat_metric_series(requests, labels), 1);
-}
-
 static int connect_clients(struct cleat_connection *connection,
-                           const struct cleat_kubeconfig *config, struct cleat_metric *requests,
+                           const struct cleat_kubeconfig *config, struct cleat_metrics *metrics,
                            struct cleat_err *err)
 {
-    struct cleat_client_options options = {.config = config,
-                                           .log = connection->log,
-                                           .observe = requests ? connect_observe : NULL,
-                                           .observe_arg = requests};
+    struct cleat_client_options options = {
+        .config = config, .log = connection->log, .metrics = metrics, .metrics_detailed = true};
     int r = cleat_client_new(&options, &connection->client, err);
     options.timeout_ms = CONNECT_TRY_MS;
     options.connect_timeout_ms = CONNECT_DIAL_MS;
@@ -42,17 +29,9 @@ static int connect_config(struct cleat_connection *connection,
                           struct cleat_err *err)
 {
     CLEAT_CLEANUP(cleat_kubeconfig_freep) struct cleat_kubeconfig *config = NULL;
-    struct cleat_metric *requests = NULL;
     struct cleat_kubeconfig_options config_options = {.path = options->kubeconfig,
                                                       .context = options->context};
-    struct cleat_metric_options requests_options = {
-        .type = CLEAT_METRIC_COUNTER,
-        .name = "rest_client_requests_total",
-        .help = "Requests to the API server by status, method and host",
-        .labels = {"code", "method", "host"}};
     int r = cleat_kubeconfig_load(&config_options, &config, err);
-    if (r == 0)
-        r = cleat_metrics_family(metrics, &requests_options, &requests, err);
     if (r < 0)
         return r;
     const char *namespace_ = options->leader_elect_namespace;
@@ -62,7 +41,7 @@ static int connect_config(struct cleat_connection *connection,
     connection->own_namespace = cleat_mem_strdup(namespace_);
     if (!connection->own_namespace)
         return cleat_err_set(err, -ENOMEM, "out of memory");
-    return connect_clients(connection, config, requests, err);
+    return connect_clients(connection, config, metrics, err);
 }
 
 static int connection_ask(struct cleat_connection *connection, struct cleat_err *err)

@@ -29,6 +29,7 @@
 #include <cleat/gvk.h>
 #include <cleat/kubeconfig.h>
 #include <cleat/log.h>
+#include <cleat/metrics.h>
 #include <cleat/object.h>
 
 CLEAT_BEGIN
@@ -61,7 +62,10 @@ struct cleat_client_options {
     bool dry_run;                          /* every write with dryRun=All */
     cleat_client_observe_fn observe;       /* may be NULL */
     void *observe_arg;
-    cleat_client_fence_fn fence; /* fencing; may be NULL */
+    struct cleat_metrics *metrics; /* rest_client_requests_total; borrowed for the client's life;
+                                      NULL: none */
+    bool metrics_detailed;         /* durations, sizes, retries, waits and name look-ups too */
+    cleat_client_fence_fn fence;   /* fencing; may be NULL */
     void *fence_arg;
     double qps;      /* tries of unary calls a second, retries too, watches not; 0: no limit */
     int burst;       /* tries that may come at once where @qps is set; 0: twice @qps, at least 1 */
