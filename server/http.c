@@ -281,6 +281,7 @@ static enum MHD_Result call_send(struct http_call *call, const char *allow)
         (void)snprintf(retry_after, sizeof(retry_after), "%d", answer->retry_after_s);
     response_header(response, "Content-Type", answer->content_type);
     response_header(response, "Allow", allow);
+    response_header(response, "WWW-Authenticate", answer->challenge);
     response_header(response, "Retry-After", retry_after[0] ? retry_after : NULL);
     response_header(response, "Connection", close ? "close" : NULL);
     call->linger = answer->status != 200;
@@ -352,16 +353,28 @@ static enum MHD_Result call_begin(struct http_call *call, const char *method, co
     return MHD_YES;
 }
 
+/* The value of a header that the rules let appear once, "" where it isn't there; borrowed until the
+ * request's end. */
+static struct cleat_str call_header(const struct http_call *call, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
+    return cleat_str_of(value ? value : "");
+}
+
 static void call_answer(struct http_call *call, struct cleat_str body)
 {
+    const struct cleat_http_ask ask = {.path = call->path,
+                                       .query = call->query,
+                                       .authorization = call_header(call, "Authorization"),
+                                       .body = body};
     struct cleat_http *http = call->http;
     struct cleat_budget_claim own = {0};
     /* The webhooks go on counting in our claim, unless it is of another budget. */
     bool shared = http->options.budget == NULL;
     call_answer_begin(call);
     atomic_fetch_add(&http->handlers, 1);
-    cleat_http_site_answer(http->options.site, &call->target, call->path, call->query, body,
-                           shared ? &call->claim : &own, &call->answer);
+    cleat_http_site_answer(http->options.site, &call->target, &ask, shared ? &call->claim : &own,
+                           &call->answer);
     http_discount(http, &http->handlers);
     cleat_buffer_fini(&call->body);
     cleat_budget_give(&call->claim);

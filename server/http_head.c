@@ -61,6 +61,8 @@ void cleat_http_head_header(struct cleat_http_head *head, const char *name, cons
     } else if (strcasecmp(name, "Content-Type") == 0) {
         head->types++;
         head->content_type = value;
+    } else if (strcasecmp(name, "Authorization") == 0) {
+        head->authorizations++;
     }
 }
 
@@ -85,6 +87,8 @@ static int check_framing(const struct cleat_http_head *head, struct cleat_http_r
         return refuse(ret, 400, "the length of the body is ambiguous");
     if (head->types > 1)
         return refuse(ret, 400, "Content-Type is doubled");
+    if (head->authorizations > 1)
+        return refuse(ret, 400, "Authorization is doubled");
     if (head->encodings)
         return refuse(ret, 411, "Transfer-Encoding isn't taken; send Content-Length");
     return 0;

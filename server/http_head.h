@@ -13,11 +13,12 @@
 #include "server/http_site.h"
 
 struct cleat_http_head {
-    const char *method;                        /* borrowed, as is content_type */
-    const char *version;                       /* "HTTP/1.1" */
-    const char *content_type;                  /* NULL: none */
-    unsigned hosts, lengths, encodings, types; /* how often each header was there */
-    bool broken;                               /* a header that can't be a header */
+    const char *method;       /* borrowed, as is content_type */
+    const char *version;      /* "HTTP/1.1" */
+    const char *content_type; /* NULL: none */
+    /* How often each header was there. */
+    unsigned hosts, lengths, encodings, types, authorizations;
+    bool broken; /* a header that can't be a header */
     bool length_broken;
     uint64_t length; /* of the body */
 };

@@ -37,8 +37,26 @@ struct cleat_http_target cleat_http_site_find(const struct cleat_http_site *site
     return target;
 }
 
-static void answer_metrics(const struct cleat_http_site *site, struct cleat_http_answer *answer)
+/* True where @ask may read the metrics; else the refusal is in @answer, without a body. */
+static bool answer_permitted(const struct cleat_http_site *site, const struct cleat_http_ask *ask,
+                             struct cleat_http_answer *answer)
 {
+    int status = 0;
+    if (site->authorize)
+        status = site->authorize(site->authorize_arg, ask->authorization, "get", ask->path);
+    if (status == 0)
+        return true;
+    answer->status = status >= 400 && status <= 599 ? status : 500;
+    answer->challenge = status == 401 ? "Bearer" : NULL;
+    answer->retry_after_s = status == 503 ? 1 : 0;
+    return false;
+}
+
+static void answer_metrics(const struct cleat_http_site *site, const struct cleat_http_ask *ask,
+                           struct cleat_http_answer *answer)
+{
+    if (!answer_permitted(site, ask, answer))
+        return;
     answer->content_type = SITE_METRICS;
     answer->status = 200;
     if (cleat_metrics_write(site->metrics, answer->body) == 0)
@@ -50,20 +68,21 @@ static void answer_metrics(const struct cleat_http_site *site, struct cleat_http
 }
 
 void cleat_http_site_answer(const struct cleat_http_site *site,
-                            const struct cleat_http_target *target, const char *path,
-                            const char *query, struct cleat_str body,
-                            struct cleat_budget_claim *claim, struct cleat_http_answer *answer)
+                            const struct cleat_http_target *target,
+                            const struct cleat_http_ask *ask, struct cleat_budget_claim *claim,
+                            struct cleat_http_answer *answer)
 {
     switch (target->kind) {
     case CLEAT_HTTP_WEBHOOK:
-        answer->status = cleat_webhooks_answer_claimed(site->webhooks, path, query, body, claim,
-                                                       answer->body, &answer->retry_after_s);
+        answer->status =
+            cleat_webhooks_answer_claimed(site->webhooks, ask->path, ask->query, ask->body, claim,
+                                          answer->body, &answer->retry_after_s);
         answer->content_type = answer->status == 200 ? SITE_JSON : SITE_TEXT;
         break;
-    case CLEAT_HTTP_METRICS: answer_metrics(site, answer); break;
+    case CLEAT_HTTP_METRICS: answer_metrics(site, ask, answer); break;
     case CLEAT_HTTP_HEALTH:
-        answer->status =
-            cleat_health_answer(target->health, target->root, target->subpath, query, answer->body);
+        answer->status = cleat_health_answer(target->health, target->root, target->subpath,
+                                             ask->query, answer->body);
         answer->content_type = SITE_TEXT;
         break;
     case CLEAT_HTTP_NOTHING: cleat_assert(!"nothing can't answer");

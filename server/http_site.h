@@ -20,6 +20,9 @@ struct cleat_http_site {
     struct cleat_metrics *metrics;
     struct cleat_health *healthz;
     struct cleat_health *readyz;
+    /* Judges requests for metrics, as in struct cleat_server_options; NULL: anybody may read. */
+    int (*authorize)(void *arg, struct cleat_str authorization, const char *verb, const char *path);
+    void *authorize_arg;
 };
 
 enum cleat_http_kind {
@@ -36,10 +39,19 @@ struct cleat_http_target {
     const char *subpath; /* within the path that was looked up: "" or "/name" */
 };
 
+/* What is asked, as it came; borrowed for the call. */
+struct cleat_http_ask {
+    const char *path;
+    const char *query;              /* "" where there is none */
+    struct cleat_str authorization; /* the header's value; "" where there is none */
+    struct cleat_str body;
+};
+
 /* One answer in the making. */
 struct cleat_http_answer {
     struct cleat_buffer *body;
-    const char *content_type; /* static */
+    const char *content_type; /* static; NULL: no body */
+    const char *challenge;    /* static; WWW-Authenticate, or NULL */
     int status;
     int retry_after_s;
 };
@@ -51,8 +63,8 @@ struct cleat_http_target cleat_http_site_find(const struct cleat_http_site *site
  * of the webhooks' own budget, or without one); the claim is given back in here.
  */
 void cleat_http_site_answer(const struct cleat_http_site *site,
-                            const struct cleat_http_target *target, const char *path,
-                            const char *query, struct cleat_str body,
-                            struct cleat_budget_claim *claim, struct cleat_http_answer *answer);
+                            const struct cleat_http_target *target,
+                            const struct cleat_http_ask *ask, struct cleat_budget_claim *claim,
+                            struct cleat_http_answer *answer);
 
 #endif

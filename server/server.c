@@ -53,8 +53,12 @@ static int server_fill(struct cleat_server *server, const struct cleat_server_op
     server->fd = -1;
     server->options = *options;
     server_defaults(&server->options);
-    server->site = (struct cleat_http_site){options->webhooks, options->metrics, options->healthz,
-                                            options->readyz};
+    server->site = (struct cleat_http_site){.webhooks = options->webhooks,
+                                            .metrics = options->metrics,
+                                            .healthz = options->healthz,
+                                            .readyz = options->readyz,
+                                            .authorize = options->authorize,
+                                            .authorize_arg = options->authorize_arg};
     cleat_tls_slot_init(&server->tls);
     cleat_lock_init(&server->lock, CLEAT_LOCK_SERVER);
     cleat_budget_init(&server->budget, options->bytes_in_flight_max, CLEAT_WEBHOOK_SMALL_BYTES);

@@ -126,7 +126,10 @@ static inline void fixture_hooks(struct fixture *fixture)
         ck_assert_int_eq(cleat_webhooks_add(fixture->webhooks, &hooks[i], NULL), 0);
 }
 
-static inline void fixture_open(struct fixture *fixture, bool tls)
+/* Changes what the fixture's server is made with. */
+typedef void (*fixture_tune_fn)(struct cleat_server_options *options);
+
+static inline void fixture_open_tuned(struct fixture *fixture, bool tls, fixture_tune_fn tune)
 {
     struct cleat_err err = CLEAT_ERR_INIT;
     *fixture = (struct fixture){.tls = tls};
@@ -137,17 +140,24 @@ static inline void fixture_open(struct fixture *fixture, bool tls)
     ck_assert_int_eq(cleat_health_add(fixture->health, "good", true, check_ok, NULL), 0);
     ck_assert_int_eq(cleat_health_add(fixture->health, "bad", true, check_bad, NULL), 0);
     fixture_hooks(fixture);
-    const struct cleat_server_options options = {.name = "test",
-                                                 .bind = "127.0.0.1:0",
-                                                 .tls = tls,
-                                                 .webhooks = fixture->webhooks,
-                                                 .metrics = fixture->metrics,
-                                                 .healthz = fixture->health,
-                                                 .readyz = fixture->health};
+    struct cleat_server_options options = {.name = "test",
+                                           .bind = "127.0.0.1:0",
+                                           .tls = tls,
+                                           .webhooks = fixture->webhooks,
+                                           .metrics = fixture->metrics,
+                                           .healthz = fixture->health,
+                                           .readyz = fixture->health};
+    if (tune)
+        tune(&options);
     ck_assert_msg(cleat_server_new(&options, &fixture->server, &err) == 0, "%s", err.text);
     if (tls)
         bundle_set(fixture->server, "first");
     ck_assert_msg(cleat_server_start(fixture->server, &err) == 0, "%s", err.text);
+}
+
+static inline void fixture_open(struct fixture *fixture, bool tls)
+{
+    fixture_open_tuned(fixture, tls, NULL);
 }
 
 static inline void fixture_close(struct fixture *fixture)

@@ -396,7 +396,57 @@ START_TEST(test_health_and_metrics)
 }
 END_TEST
 
+/* Bearer N is refused with the status N. */
+static int authorize_number(void *arg, struct cleat_str authorization, const char *verb,
+                            const char *path)
+{
+    if (authorization.length == 0)
+        return 401;
+    return (int)strtol(authorization.data + strlen("Bearer "), NULL, 10);
+}
+
+static void tune_authorize(struct cleat_server_options *options)
+{
+    options->authorize = authorize_number;
+}
+
+START_TEST(test_metrics_are_guarded)
+{
+    static const struct {
+        const char *headers;
+        int status;
+    } cases[] = {
+        {"", 401},
+        {"Authorization: Bearer 401\r\n", 401},
+        {"Authorization: Bearer 403\r\n", 403},
+        {"Authorization: Bearer 500\r\n", 500},
+        {"Authorization: Bearer 503\r\n", 503},
+        {"authorization: Bearer 0\r\n", 200},
+        {"Authorization: Bearer 0\r\nAuthorization: Bearer 0\r\n", 400},
+    };
+    struct fixture fixture;
+    struct http_reply reply;
+    char bytes[256];
+    fixture_open_tuned(&fixture, true, tune_authorize);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(bytes, sizeof(bytes), "GET /metrics HTTP/1.1\r\n" HOST "%s\r\n", cases[i].headers);
+        ask(&fixture, bytes, &reply);
+        ck_assert_msg(reply.status == cases[i].status, "%zu: %d", i, reply.status);
+        const char *challenge = http_reply_header(&reply, "WWW-Authenticate");
+        ck_assert_int_eq(challenge != NULL, reply.status == 401);
+        if (challenge)
+            ck_assert_str_eq(challenge, "Bearer");
+        if (reply.status != 200 && reply.status != 400)
+            ck_assert_str_eq(reply.body, "");
+    }
+    ask(&fixture, "GET /readyz/good HTTP/1.1\r\n" HOST "\r\n", &reply);
+    ck_assert_int_eq(reply.status, 200); /* health is everybody's */
+    fixture_close(&fixture);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("server", test_vectors_plain, test_vectors_tls, test_reviews_plain,
                  test_reviews_tls, test_expect_continue, test_lingers, test_lingers_not_for_ever,
                  test_statuses_of_handlers, test_bytes_in_flight, test_own_budget,
-                 test_waiting_handlers_stall_nobody, test_health_and_metrics)
+                 test_waiting_handlers_stall_nobody, test_health_and_metrics,
+                 test_metrics_are_guarded)

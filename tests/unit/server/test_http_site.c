@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/limits.h"
 #include "server/http_site.h"
@@ -9,6 +10,7 @@
 struct site_fixture {
     struct cleat_http_site site;
     bool ready;
+    const char *authorization; /* of what is asked; NULL: no such header */
 };
 
 static int site_admit(void *arg, const struct cleat_review *review, struct cleat_verdict *verdict,
@@ -105,8 +107,12 @@ static struct cleat_http_answer ask(struct site_fixture *fixture, const char *pa
     struct cleat_budget *budget = cleat_webhooks_budget(fixture->site.webhooks);
     cleat_buffer_reset(text);
     ck_assert_int_eq(cleat_budget_take(budget, strlen(body), &claim), 0);
-    cleat_http_site_answer(&fixture->site, &target, path, query, cleat_str_of(body), &claim,
-                           &answer);
+    const struct cleat_http_ask what = {
+        .path = path,
+        .query = query,
+        .authorization = cleat_str_of(fixture->authorization ? fixture->authorization : ""),
+        .body = cleat_str_of(body)};
+    cleat_http_site_answer(&fixture->site, &target, &what, &claim, &answer);
     ck_assert_uint_eq(cleat_budget_used(budget), 0); /* given back in there */
     return answer;
 }
@@ -153,6 +159,49 @@ START_TEST(test_answers)
 }
 END_TEST
 
+/* The authorization is the status that the guard returns. */
+static int site_guard(void *arg, struct cleat_str authorization, const char *verb, const char *path)
+{
+    struct site_fixture *fixture = arg;
+    ck_assert_ptr_eq(fixture->site.authorize_arg, arg);
+    ck_assert_str_eq(verb, "get");
+    ck_assert_str_eq(path, "/metrics");
+    return authorization.length > 0 ? (int)strtol(authorization.data, NULL, 10) : 401;
+}
+
+START_TEST(test_authorization)
+{
+    static const struct {
+        const char *authorization;
+        int status;
+        const char *challenge;
+    } cases[] = {
+        {"0", 200, NULL},   {NULL, 401, "Bearer"}, {"401", 401, "Bearer"}, {"403", 403, NULL},
+        {"500", 500, NULL}, {"503", 503, NULL},    {"429", 429, NULL},     {"200", 500, NULL},
+        {"302", 500, NULL}, {"-5", 500, NULL},     {"700", 500, NULL},
+    };
+    struct cleat_buffer text = CLEAT_BUFFER_INIT(1 * CLEAT_MIB);
+    struct site_fixture fixture;
+    fixture_open(&fixture);
+    fixture.site.authorize = site_guard;
+    fixture.site.authorize_arg = &fixture;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fixture.authorization = cases[i].authorization;
+        struct cleat_http_answer answer = ask(&fixture, "/metrics", "", "", &text);
+        ck_assert_int_eq(answer.status, cases[i].status);
+        ck_assert((answer.challenge != NULL) == (cases[i].challenge != NULL));
+        if (cases[i].challenge)
+            ck_assert_str_eq(answer.challenge, cases[i].challenge);
+        ck_assert((text.length > 0) == (answer.status == 200));
+        ck_assert((answer.content_type != NULL) == (answer.status == 200));
+    }
+    fixture.authorization = "403"; /* health is everybody's */
+    ck_assert_int_eq(ask(&fixture, "/readyz", "", "", &text).status, 200);
+    cleat_buffer_fini(&text);
+    fixture_close(&fixture);
+}
+END_TEST
+
 START_TEST(test_metrics_without_room)
 {
     struct cleat_buffer text = CLEAT_BUFFER_INIT(40);
@@ -166,4 +215,5 @@ START_TEST(test_metrics_without_room)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("http_site", test_find, test_answers, test_metrics_without_room)
+CLEAT_SUITE_MAIN("http_site", test_find, test_answers, test_authorization,
+                 test_metrics_without_room)
