@@ -353,11 +353,16 @@ int cleat_client_update_draft(struct cleat_client *client, const struct cleat_cl
                               struct cleat_err *err)
 {
     CLEAT_CLEANUP(cleat_draft_freep) struct cleat_draft *whole = NULL;
+    struct cleat_value value = CLEAT_VALUE_NONE; /* never sent where there was no memory for it */
     int result = client_check_update(object, err);
     if (result == 0)
-        result = client_complete(object, cleat_draft_value(draft), &whole, err);
+        result = cleat_draft_freeze(draft, &value, err);
     if (result == 0)
-        result = cleat_client_update(client, target, cleat_draft_value(whole), call, ret, err);
+        result = client_complete(object, value, &whole, err);
+    if (result == 0)
+        result = cleat_draft_freeze(whole, &value, err);
+    if (result == 0)
+        result = cleat_client_update(client, target, value, call, ret, err);
     return result;
 }
 

@@ -15,6 +15,11 @@
 
 static const struct cleat_client_call list_no_call;
 
+static int list_path_failed(const struct cleat_buffer *path)
+{
+    return path->failed == -ENOBUFS ? -E2BIG : path->failed;
+}
+
 void cleat__client_list_query(const struct cleat_client_call *call, struct cleat_buffer *path,
                               const struct cleat_list_options *base)
 {
@@ -142,6 +147,9 @@ struct list_pages {
 static int pages_on_item(void *arg, const struct cleat_parser_item *item)
 {
     struct list_pages *pages = arg;
+    if (item->broken && item->broken->code == -ENOMEM)
+        return cleat_err_set(&pages->err, -ENOMEM, "%s: no memory for an object",
+                             pages->target->resource->plural); /* it isn't to be missing */
     if (item->broken) {
         cleat_warn(pages->client->log, "object of a list skipped",
                    cleat_log_text("resource", pages->target->resource->plural),
@@ -230,7 +238,9 @@ static int pages_next(struct list_pages *pages, const struct cleat_client_call *
     int result = cleat__client_path(pages->target, CLIENT_PATH_COLLECTION, &send.path, err);
     if (result == 0) {
         cleat__client_list_query(&page, &send.path, &base);
-        result = send.path.failed ? -E2BIG : pages_send(pages, &send, err);
+        result = list_path_failed(&send.path);
+        if (result == 0)
+            result = pages_send(pages, &send, err);
     }
     if (result == -ESTALE && continued) {
         cleat_err_prefix(err, "%s: list changed too much while it was read in pages",
@@ -308,6 +318,9 @@ static int watch_hand_out(struct client_watch *watch, const struct cleat_parser_
 static int watch_on_item(void *arg, const struct cleat_parser_item *item)
 {
     struct client_watch *watch = arg;
+    if (item->broken && item->broken->code == -ENOMEM)
+        return cleat_err_set(&watch->err, -ENOMEM, "%s: no memory for an object",
+                             watch->target->resource->plural); /* it isn't to be missing */
     if (item->broken) {
         cleat_warn(watch->client->log, "event of a watch skipped",
                    cleat_log_text("resource", watch->target->resource->plural),
@@ -396,7 +409,9 @@ int cleat_client_watch(struct cleat_client *client, const struct cleat_client_ta
         result = watch_new_parser(&watch, &local);
     if (result == 0) {
         watch_query(&watch, call, &send.path);
-        result = send.path.failed ? -E2BIG : watch_send(&watch, &send, &local);
+        result = list_path_failed(&send.path);
+        if (result == 0)
+            result = watch_send(&watch, &send, &local);
     }
     cleat__client_send_fini(&send);
     cleat_parser_free(watch.parser);

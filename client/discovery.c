@@ -165,10 +165,12 @@ static int discovery_search(const struct discovery_table *table,
 static int discovery_unknown(const struct discovery_table *table,
                              const struct discovery_question *question, struct cleat_err *err)
 {
-    for (size_t i = 0; question->group && i < table->failure_count; i++) {
+    for (size_t i = 0; i < table->failure_count; i++) {
         const struct discovery_failure *failure = &table->failures[i];
-        if (strcmp(failure->group, question->group) == 0 ||
-            (strcmp(failure->group, "*") == 0 && question->group[0])) {
+        bool all = strcmp(failure->group, "*") == 0;
+        if (question->group
+                ? strcmp(failure->group, question->group) == 0 || (all && question->group[0])
+                : all || !failure->group[0]) {
             if (err && err->code == 0)
                 *err = failure->err;
             return failure->err.code;

@@ -5,6 +5,7 @@
 #ifndef CLEAT_CLIENT_TRANSPORT_CURL_H
 #define CLEAT_CLIENT_TRANSPORT_CURL_H
 
+#include <errno.h>
 #include <curl/curl.h>
 #include <stdatomic.h>
 
@@ -117,6 +118,11 @@ struct transport_failure {
     bool aborted;        /* the request's owner gave up */
 };
 
+/** What is said of a URL that couldn't be put together: lack of memory is no wrong URL. */
+static inline CURLcode cleat__transport_url_code(int failed)
+{
+    return failed == -ENOMEM ? CURLE_OUT_OF_MEMORY : CURLE_URL_MALFORMAT;
+}
 /** Writes the one line for a failed try; returns the negative code. */
 int cleat__transport_fail(const struct cleat_transport *transport, CURL *easy,
                           const struct transport_failure *failure, struct cleat_err *err);

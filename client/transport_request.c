@@ -218,7 +218,7 @@ static CURLcode request_set_url(struct transport_try *try)
     struct cleat_buffer url = CLEAT_BUFFER_INIT(REQUEST_URL_BYTES_MAX);
     cleat_buffer_text(&url, endpoint->base);
     cleat_buffer_text(&url, try->request->path);
-    CURLcode code = url.failed ? CURLE_URL_MALFORMAT
+    CURLcode code = url.failed ? cleat__transport_url_code(url.failed)
                                : curl_easy_setopt(try->handle->easy, CURLOPT_URL, url.data);
     cleat_buffer_fini(&url);
     return code == CURLE_OK ? curl_easy_setopt(try->handle->easy, CURLOPT_PATH_AS_IS, 1L) : code;

@@ -133,8 +133,8 @@ static CURLcode stream_set_url(struct cleat_transport_stream *stream)
     struct cleat_buffer url = CLEAT_BUFFER_INIT(STREAM_URL_BYTES_MAX);
     cleat_buffer_text(&url, stream->loop->transport->endpoint.base);
     cleat_buffer_text(&url, stream->path);
-    CURLcode code =
-        url.failed ? CURLE_URL_MALFORMAT : curl_easy_setopt(stream->easy, CURLOPT_URL, url.data);
+    CURLcode code = url.failed ? cleat__transport_url_code(url.failed)
+                               : curl_easy_setopt(stream->easy, CURLOPT_URL, url.data);
     cleat_buffer_fini(&url);
     return code == CURLE_OK ? curl_easy_setopt(stream->easy, CURLOPT_PATH_AS_IS, 1L) : code;
 }
