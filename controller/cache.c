@@ -124,6 +124,18 @@ void cleat_cache_join(struct cleat_cache *cache)
     cleat_cond_broadcast(&cache->changed);
 }
 
+int cleat__cache_join_ms(struct cleat_cache *cache, int64_t timeout_ms)
+{
+    const struct cleat_clock *system = cleat_clock_system();
+    int64_t until_ms = cleat_clock_mono_ms(system) + timeout_ms;
+    if (timeout_ms >= 0 &&
+        (cleat_thread_join_ms(&cache->ingest_thread, timeout_ms) != 0 ||
+         cleat_thread_join_ms(&cache->events_thread, until_ms - cleat_clock_mono_ms(system)) != 0))
+        return -ETIMEDOUT;
+    cleat_cache_join(cache);
+    return 0;
+}
+
 struct cleat_cache *cleat_cache_free(struct cleat_cache *cache)
 {
     if (!cache)

@@ -76,6 +76,8 @@ struct cleat_cache {
 
 /** The ingest thread's function. */
 void *cleat__cache_ingest(void *arg);
+/** Joins the threads, within @timeout_ms (< 0: without a limit). 0, or -ETIMEDOUT. After stop. */
+int cleat__cache_join_ms(struct cleat_cache *cache, int64_t timeout_ms);
 /** Has @fn run on the ingest thread and waits for it. Its result, or -ECANCELED. */
 int cleat__cache_ask(struct cleat_cache *cache, int (*fn)(void *arg), void *arg) CLEAT_MUST_CHECK;
 int cleat__cache_metrics_init(struct cleat_cache *cache, struct cleat_metrics *metrics,

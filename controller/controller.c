@@ -127,8 +127,41 @@ struct cleat_controller *cleat__controller_free(struct cleat_controller *control
     return cleat_mem_free(controller);
 }
 
+/* The handler of a watch that has one, taken from it; NULL: none is left. */
+static struct cleat_handler *controller_take_handler(struct cleat_controller *controller)
+{
+    struct cleat_handler *handler = NULL;
+    cleat_lock_take(&controller->lock);
+    for (struct cleat_watch *watch = controller->watches; watch && !handler; watch = watch->next) {
+        handler = watch->handler;
+        watch->handler = NULL;
+    }
+    cleat_lock_release(&controller->lock);
+    return handler;
+}
+
+/* Back to where it was made: handlers that are attached again bring everything anew. */
+static void controller_rewind(struct cleat_controller *controller)
+{
+    struct cleat_handler *handler = NULL;
+    while ((handler = controller_take_handler(controller)))
+        cleat_handler_remove(handler); /* its store is the cache's, and stays */
+    cleat__queue_reopen(controller->queue);
+    atomic_store(&controller->stopping, false);
+    cleat_lock_take(&controller->lock);
+    controller->state = CONTROLLER_MADE;
+    controller->synced = false;
+    controller->sync_result = 0;
+    cleat_lock_release(&controller->lock);
+}
+
 int cleat__controller_start(struct cleat_controller *controller, struct cleat_err *err)
 {
+    cleat_lock_take(&controller->lock);
+    bool paused = controller->state == CONTROLLER_PAUSED;
+    cleat_lock_release(&controller->lock);
+    if (paused)
+        controller_rewind(controller);
     int rc = cleat__controller_start_watches(controller, err);
     if (rc < 0)
         return rc;
@@ -161,15 +194,25 @@ int cleat__controller_wait_ready(struct cleat_controller *controller, int64_t ti
     return rc < 0 ? cleat_err_set(err, rc, "controller %s isn't synced", controller->name) : 0;
 }
 
-void cleat__controller_stop(struct cleat_controller *controller)
+static void controller_end(struct cleat_controller *controller, enum controller_state state)
 {
     cleat_assert(controller->magic == CLEAT__CONTROLLER_MAGIC);
     atomic_store(&controller->stopping, true);
     cleat_queue_stop(controller->queue, false);
     cleat_lock_take(&controller->lock);
-    controller->state = CONTROLLER_STOPPED;
+    controller->state = state;
     cleat_cond_broadcast(&controller->cond);
     cleat_lock_release(&controller->lock);
+}
+
+void cleat__controller_stop(struct cleat_controller *controller)
+{
+    controller_end(controller, CONTROLLER_STOPPED);
+}
+
+void cleat__controller_pause(struct cleat_controller *controller)
+{
+    controller_end(controller, CONTROLLER_PAUSED);
 }
 
 /* Names what a worker is at; true where it's at something. */

@@ -3,7 +3,8 @@
  * The inside of a controller; for controller*.c, watch.c, enqueue.c, worker.c and the manager.
  *
  * Life: made ─► watching (handlers attached, the queue fills) ─► workers started; they wait for the
- * watches to be synced, then work ─► stopped ─► joined. A controller isn't started twice.
+ * watches to be synced, then work ─► stopped ─► joined. Paused instead of stopped it may be started
+ * again after the join, and is then given everything anew, as at its first start.
  */
 #ifndef CLEAT_CONTROLLER_CONTROLLER_H
 #define CLEAT_CONTROLLER_CONTROLLER_H
@@ -93,6 +94,7 @@ enum controller_state {
     CONTROLLER_MADE,
     CONTROLLER_WATCHING, /* handlers are attached */
     CONTROLLER_STARTED,  /* and the workers run */
+    CONTROLLER_PAUSED,   /* as stopped, but it may be started again once it's joined */
     CONTROLLER_STOPPED,
 };
 
@@ -142,6 +144,8 @@ int cleat__controller_start(struct cleat_controller *controller,
 int cleat__controller_wait_ready(struct cleat_controller *controller, int64_t timeout_ms,
                                  struct cleat_err *err) CLEAT_MUST_CHECK;
 void cleat__controller_stop(struct cleat_controller *controller);
+/** As stop, but start may follow after the join. What is queued is dropped. */
+void cleat__controller_pause(struct cleat_controller *controller);
 /** 0, or -ETIMEDOUT; then what still runs was logged. */
 int cleat__controller_join(struct cleat_controller *controller, int64_t timeout_ms);
 /** Looks for runs beyond their deadline and writes the queue's counts; by the timer's thread. */

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manager: its parts, its run from the first group to the last, and its end. One thread (run's
- * caller) starts and stops groups; others only set flags under the lock and wake it.
- *
- *   start: http ─► webhooks ─► caches ─► others ─► warmup ─► (elected: at once, or when won)
- *   stop:  not ready ─► drain ─► others, warmup ─► elected ─► caches ─► webhooks ─► http ─► lease
- * ─► events, jobs
+ * The manager's parts: how they are made, handed out and freed. manager_run.c starts and supervises
+ * them, manager_stop.c ends them.
  */
 #include "controller/manager.h"
 
@@ -14,15 +10,14 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "controller/cache.h"
 #include "controller/controller.h"
 #include "controller/election.h"
 #include "controller/recorder.h"
 
-#define GRACE_MS 30000
+#define GRACE_MS 10000
 #define SYNC_TIMEOUT_MS 120000
 #define JOBS_THREADS 2
-#define TICK_MS 500
-#define FLUSH_MS 1000
 
 /* ---- parts ---- */
 
@@ -44,28 +39,52 @@ static void manager_won(void *arg)
     cleat_lock_release(&manager->lock);
 }
 
+/* Writes that are under way are cut: they could come late, and work is to end at once. */
 static void manager_lost(void *arg)
 {
     struct cleat_manager *manager = arg;
+    if (manager->fenced)
+        cleat_client_abort(manager->fenced, true);
     cleat_lock_take(&manager->lock);
     manager->lost = true;
     cleat_cond_broadcast(&manager->cond);
     cleat_lock_release(&manager->lock);
 }
 
+static void manager_new_leader(void *arg, const char *holder)
+{
+    struct cleat_manager *manager = arg;
+    if (manager->on_new_leader)
+        manager->on_new_leader(manager->on_new_leader_arg, holder);
+}
+
+/* A lock of the user's that no election took. */
+static void manager_drop_lock(const struct cleat_manager_options *options)
+{
+    const struct cleat_election_lock *lock = &options->election.lock;
+    if (lock->ops && lock->ops->free)
+        lock->ops->free(lock->arg);
+}
+
+/* The client of the election has its own switch: it gives the lease back while others give up. */
 static int manager_elect(struct cleat_manager *manager, const struct cleat_manager_options *options,
                          struct cleat_err *err)
 {
     struct cleat_election_options election = options->election;
-    if (!options->elect)
-        return 0;
-    election.client = election.client ? election.client : manager->client;
+    struct cleat_client *client = election.client ? election.client : manager->client;
+    int rc = client ? cleat_client_fenced(client, NULL, NULL, &manager->elector) : 0;
+    if (rc < 0) {
+        manager_drop_lock(options);
+        return rc;
+    }
+    election.client = manager->elector;
     election.clock = manager->clock;
     election.log = manager->log;
     election.metrics = manager->metrics;
     election.recorder = manager->recorder;
     election.on_started = manager_won;
     election.on_stopped = manager_lost;
+    election.on_new_leader = manager_new_leader;
     election.arg = manager;
     return cleat_election_new(&election, &manager->election, err);
 }
@@ -87,8 +106,7 @@ static void cache_stop(void *arg)
 
 static int cache_join(void *arg, int64_t timeout_ms)
 {
-    cleat_cache_join(arg); /* its threads run our own code and bounded callbacks */
-    return 0;
+    return cleat__cache_join_ms(arg, timeout_ms);
 }
 
 static int manager_cluster(struct cleat_manager *manager,
@@ -135,6 +153,9 @@ static int manager_set_up(struct cleat_manager *manager,
     manager->log = options->log;
     manager->grace_ms = options->grace_ms ? options->grace_ms : GRACE_MS;
     manager->drain_ms = options->drain_ms > 0 ? options->drain_ms : 0;
+    manager->stand_again = options->stand_again;
+    manager->on_new_leader = options->election.on_new_leader;
+    manager->on_new_leader_arg = options->election.arg;
     manager->sync_timeout_ms =
         options->sync_timeout_ms > 0 ? options->sync_timeout_ms : SYNC_TIMEOUT_MS;
     manager->metrics = options->metrics;
@@ -148,8 +169,10 @@ static int manager_set_up(struct cleat_manager *manager,
     }
     if (rc == 0)
         rc = manager_cluster(manager, options, err);
-    if (rc == 0)
+    if (rc == 0 && options->elect)
         rc = manager_elect(manager, options, err);
+    else
+        manager_drop_lock(options);
     if (rc == 0)
         rc = cleat__manager_health_init(manager);
     return rc < 0 ? cleat_err_set(err, rc, "the manager can't be made") : 0;
@@ -158,9 +181,22 @@ static int manager_set_up(struct cleat_manager *manager,
 int cleat_manager_new(const struct cleat_manager_options *options, struct cleat_manager **ret,
                       struct cleat_err *err)
 {
-    struct cleat_manager *manager = cleat_mem_zalloc(1, sizeof(*manager));
-    if (!manager)
-        return cleat_err_set(err, -ENOMEM, "the manager can't be made: out of memory");
+    int64_t grace_ms = options->grace_ms ? options->grace_ms : GRACE_MS;
+    struct cleat_manager *manager = NULL;
+    int rc = 0;
+    if (grace_ms > 0 && options->drain_ms >= grace_ms) {
+        rc = cleat_err_set(err, -EINVAL,
+                           "the manager can't be made: draining for %lld ms leaves nothing of a "
+                           "grace time of %lld ms",
+                           (long long)options->drain_ms, (long long)grace_ms);
+    } else {
+        manager = cleat_mem_zalloc(1, sizeof(*manager));
+        rc = manager ? 0 : cleat_err_set(err, -ENOMEM, "the manager can't be made: out of memory");
+    }
+    if (rc < 0) {
+        manager_drop_lock(options);
+        return rc;
+    }
     manager->magic = CLEAT__MANAGER_MAGIC;
     manager->signal_fd = -1;
     manager->quit_fd = -1;
@@ -169,7 +205,7 @@ int cleat_manager_new(const struct cleat_manager_options *options, struct cleat_
     manager->runnables.lock = &manager->lock;
     manager->runnables.cond = &manager->cond;
     manager->runnables.log = options->log;
-    int rc = manager_set_up(manager, options, err);
+    rc = manager_set_up(manager, options, err);
     if (rc < 0) {
         cleat_manager_free(manager);
         return rc;
@@ -209,6 +245,7 @@ struct cleat_manager *cleat_manager_free(struct cleat_manager *manager)
     cleat_jobs_free(manager->jobs);
     cleat_cache_free(manager->cache);
     cleat_discovery_free(manager->discovery);
+    cleat_client_unref(manager->elector);
     cleat_client_unref(manager->fenced);
     cleat_client_unref(manager->client);
     cleat_metrics_free(manager->own_metrics);
@@ -261,6 +298,11 @@ static void controller_stop(void *arg)
     cleat__controller_stop(arg);
 }
 
+static void controller_pause(void *arg)
+{
+    cleat__controller_pause(arg);
+}
+
 static int controller_join(void *arg, int64_t timeout_ms)
 {
     return cleat__controller_join(arg, timeout_ms);
@@ -302,7 +344,7 @@ static int manager_run_controller(struct cleat_manager *manager,
         .group = controller->elected ? CLEAT_GROUP_ELECTED : CLEAT_GROUP_OTHERS,
         .start = controller_start,
         .wait_ready = controller_wait,
-        .stop = controller_stop,
+        .stop = controller->elected && manager->stand_again ? controller_pause : controller_stop,
         .join = controller_join,
         .arg = controller,
     };
@@ -345,260 +387,6 @@ int cleat_controller_new(struct cleat_manager *manager,
     if (rc == 0)
         *ret = controller;
     return rc;
-}
-
-/* ---- the timer ---- */
-
-static void *timer_run(void *arg)
-{
-    struct cleat_manager *manager = arg;
-    cleat_assert(manager->magic == CLEAT__MANAGER_MAGIC);
-    cleat_lock_take(&manager->lock);
-    while (!manager->timer_quit) {
-        for (struct manager_controller *at = manager->controllers; at; at = at->next)
-            cleat__controller_tick(at->controller); /* its locks come after ours */
-        int64_t until_ms = cleat_clock_mono_ms(cleat_clock_system()) + TICK_MS;
-        int64_t left_ms = TICK_MS;
-        while (!manager->timer_quit && left_ms > 0) {
-            (void)cleat_cond_wait_ms(&manager->cond, &manager->lock, left_ms); /* looks again */
-            left_ms = until_ms - cleat_clock_mono_ms(cleat_clock_system());
-        }
-    }
-    cleat_lock_release(&manager->lock);
-    return NULL;
-}
-
-static void timer_stop(struct cleat_manager *manager)
-{
-    cleat_lock_take(&manager->lock);
-    manager->timer_quit = true;
-    cleat_cond_broadcast(&manager->cond);
-    cleat_lock_release(&manager->lock);
-    cleat_thread_join(&manager->timer);
-}
-
-/* ---- running ---- */
-
-static bool manager_ending(void *arg)
-{
-    struct cleat_manager *manager = arg;
-    cleat_lock_take(&manager->lock);
-    bool ending = manager->stopping || manager->lost || manager->err.code != 0;
-    cleat_lock_release(&manager->lock);
-    return ending;
-}
-
-static int manager_start_group(struct cleat_manager *manager, enum cleat_group group,
-                               struct cleat_err *err)
-{
-    int rc = manager_ending(manager) ? -ECANCELED
-                                     : cleat__runnables_start(&manager->runnables, group, err);
-    if (rc == 0) {
-        rc = cleat__runnables_wait_ready(&manager->runnables, group, manager->sync_timeout_ms,
-                                         manager_ending, manager, err);
-    }
-    return rc;
-}
-
-/* The elected group doesn't wait: its controllers open their gates themselves, and tell where they
- * can't. */
-static int manager_start_elected(struct cleat_manager *manager, struct cleat_err *err)
-{
-    int rc = cleat__runnables_start(&manager->runnables, CLEAT_GROUP_ELECTED, err);
-    cleat_lock_take(&manager->lock);
-    manager->elected_runs = rc == 0;
-    cleat_cond_broadcast(&manager->cond);
-    cleat_lock_release(&manager->lock);
-    return rc;
-}
-
-static void manager_set_started(struct cleat_manager *manager)
-{
-    cleat_lock_take(&manager->lock);
-    manager->started = true;
-    cleat_cond_broadcast(&manager->cond);
-    cleat_lock_release(&manager->lock);
-    cleat_info(manager->log, "manager started");
-}
-
-static int manager_start(struct cleat_manager *manager, struct cleat_err *err)
-{
-    int rc = cleat_thread_start(&manager->timer, "timer", 0, timer_run, manager, err);
-    for (int group = CLEAT_GROUP_HTTP; rc == 0 && group <= CLEAT_GROUP_WARMUP; group++)
-        rc = manager_start_group(manager, (enum cleat_group)group, err);
-    if (rc == 0 && manager->election)
-        rc = cleat_election_start(manager->election, err);
-    else if (rc == 0)
-        rc = manager_start_elected(manager, err);
-    if (rc == 0)
-        manager_set_started(manager);
-    return rc;
-}
-
-/* Waits for the end, and starts the elected group once the election is won. */
-static int manager_watch(struct cleat_manager *manager, struct cleat_err *err)
-{
-    int rc = 0;
-    cleat_lock_take(&manager->lock);
-    while (rc == 0 && !manager->stopping && !manager->lost && manager->err.code == 0) {
-        if (manager->elected && !manager->elected_runs) {
-            cleat_lock_release(&manager->lock);
-            rc = manager_start_elected(manager, err);
-            cleat_lock_take(&manager->lock);
-            continue;
-        }
-        cleat_cond_wait(&manager->cond, &manager->lock);
-    }
-    if (rc == 0 && manager->lost && !manager->stopping && manager->err.code == 0)
-        rc = cleat_err_set(err, -ECANCELED, "leader election lost");
-    cleat_lock_release(&manager->lock);
-    return rc;
-}
-
-/* ---- stopping ---- */
-
-static void manager_drain(struct cleat_manager *manager)
-{
-    int64_t until_ms = cleat_clock_mono_ms(cleat_clock_system()) + manager->drain_ms;
-    int64_t left_ms = manager->drain_ms;
-    cleat_lock_take(&manager->lock);
-    manager->stopping = true;
-    manager->draining = true;
-    cleat_cond_broadcast(&manager->cond);
-    bool drain = manager->started;
-    cleat_lock_release(&manager->lock);
-    cleat__runnables_drain(&manager->runnables);
-    cleat_lock_take(&manager->lock);
-    while (drain && left_ms > 0) {
-        (void)cleat_cond_wait_ms(&manager->cond, &manager->lock, left_ms); /* looks again */
-        left_ms = until_ms - cleat_clock_mono_ms(cleat_clock_system());
-    }
-    cleat_lock_release(&manager->lock);
-}
-
-/* Where elected work still runs the lease isn't given back: it runs out instead. */
-static void manager_end_election(struct cleat_manager *manager, bool release)
-{
-    if (!manager->election)
-        return;
-    if (release)
-        cleat_election_stop(manager->election);
-    else
-        cleat__election_abandon(manager->election);
-    cleat_election_join(manager->election);
-}
-
-/* Stops all groups; how many runnables still run. */
-static size_t manager_stop_groups(struct cleat_manager *manager, int64_t until_ms,
-                                  struct cleat_err *err)
-{
-    static const enum cleat_group order[] = {CLEAT_GROUP_OTHERS, CLEAT_GROUP_ELECTED,
-                                             CLEAT_GROUP_CACHES, CLEAT_GROUP_WEBHOOKS,
-                                             CLEAT_GROUP_HTTP};
-    size_t left = 0;
-    bool release = true;
-    cleat__runnables_close(&manager->runnables);
-    cleat__runnables_stop(&manager->runnables, CLEAT_GROUP_WARMUP);
-    for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-        cleat__runnables_stop(&manager->runnables, order[i]);
-        size_t running = cleat__runnables_join(&manager->runnables, order[i], until_ms, err);
-        release = release && !(order[i] == CLEAT_GROUP_ELECTED && running > 0);
-        left += running;
-    }
-    left += cleat__runnables_join(&manager->runnables, CLEAT_GROUP_WARMUP, until_ms, err);
-    manager_end_election(manager, release);
-    return left;
-}
-
-static int manager_end(struct cleat_manager *manager, struct cleat_err *err)
-{
-    const struct cleat_clock *system = cleat_clock_system();
-    manager_drain(manager);
-    int64_t until_ms = manager->grace_ms < 0 ? -1 : cleat_clock_mono_ms(system) + manager->grace_ms;
-    size_t left = manager_stop_groups(manager, until_ms, err);
-    if (manager->recorder)
-        cleat__recorder_flush(manager->recorder, FLUSH_MS);
-    cleat_jobs_stop(manager->jobs);
-    int64_t left_ms = until_ms < 0 ? -1 : until_ms - cleat_clock_mono_ms(system);
-    if (cleat_jobs_join(manager->jobs, until_ms >= 0 && left_ms < 0 ? 0 : left_ms) < 0) {
-        (void)cleat_err_set(err, -ETIMEDOUT, "jobs: not ended in the grace time");
-        cleat_error(manager->log, "jobs haven't ended in the grace time");
-        left++;
-    }
-    timer_stop(manager);
-    manager->leaked = left > 0;
-    return left > 0 ? -ETIMEDOUT : 0;
-}
-
-/* The first failure is what run returns; that something didn't end comes only after it. */
-int cleat_manager_run(struct cleat_manager *manager, struct cleat_err *err)
-{
-    struct cleat_err first = CLEAT_ERR_INIT;
-    struct cleat_err late = CLEAT_ERR_INIT;
-    cleat_assert(manager->magic == CLEAT__MANAGER_MAGIC);
-    cleat_lock_take(&manager->lock);
-    bool again = manager->ran;
-    manager->ran = true;
-    cleat_lock_release(&manager->lock);
-    if (again)
-        return cleat_err_set(err, -EALREADY, "the manager runs once");
-    int rc = manager_start(manager, &first);
-    if (rc == 0)
-        rc = manager_watch(manager, &first);
-    cleat_lock_take(&manager->lock);
-    if (manager->err.code != 0 && (first.code == 0 || rc == -ECANCELED))
-        first = manager->err;
-    bool lost = manager->lost && !manager->stopping;
-    cleat_lock_release(&manager->lock);
-    if (first.code == 0 && lost)
-        (void)cleat_err_set(&first, -ECANCELED, "leader election lost");
-    int end = manager_end(manager, &late);
-    const struct cleat_err *told = first.code != 0 ? &first : &late;
-    if (told->code != 0) {
-        cleat_error(manager->log, "manager ended with an error", cleat_log_err(told));
-        if (err && err->code == 0)
-            *err = *told;
-    }
-    return first.code != 0 ? first.code : end;
-}
-
-void cleat_manager_stop(struct cleat_manager *manager)
-{
-    cleat_assert(manager->magic == CLEAT__MANAGER_MAGIC);
-    cleat_lock_take(&manager->lock);
-    manager->stopping = true;
-    cleat_cond_broadcast(&manager->cond);
-    cleat_lock_release(&manager->lock);
-}
-
-void cleat_manager_fail(struct cleat_manager *manager, const struct cleat_err *err)
-{
-    cleat_assert(manager->magic == CLEAT__MANAGER_MAGIC && err->code < 0);
-    cleat_lock_take(&manager->lock);
-    bool late = manager->stopping;
-    if (!late && manager->err.code == 0)
-        manager->err = *err;
-    cleat_cond_broadcast(&manager->cond);
-    cleat_lock_release(&manager->lock);
-    if (late)
-        cleat_warn(manager->log, "failure while stopping", cleat_log_err(err));
-}
-
-int cleat_manager_wait_started(struct cleat_manager *manager, int64_t timeout_ms)
-{
-    int64_t until_ms = cleat_clock_mono_ms(cleat_clock_system()) + timeout_ms;
-    int64_t left_ms = timeout_ms;
-    bool done = false;
-    cleat_lock_take(&manager->lock);
-    for (;;) {
-        done = manager->started && (!manager->elected || manager->elected_runs);
-        if (done || left_ms <= 0)
-            break;
-        (void)cleat_cond_wait_ms(&manager->cond, &manager->lock, left_ms); /* looks again */
-        left_ms = until_ms - cleat_clock_mono_ms(cleat_clock_system());
-    }
-    cleat_lock_release(&manager->lock);
-    return done ? 0 : -ETIMEDOUT;
 }
 
 /* ---- getters ---- */

@@ -40,6 +40,10 @@ struct cleat_manager {
     struct cleat_health *healthz;
     struct cleat_health *readyz;
     struct cleat_election *election; /* NULL: everybody leads */
+    struct cleat_client *elector;    /* what it asks with; NULL: nothing */
+    bool stand_again;
+    void (*on_new_leader)(void *arg, const char *holder);
+    void *on_new_leader_arg;
     int64_t grace_ms;
     int64_t drain_ms;
     int64_t sync_timeout_ms;
@@ -58,13 +62,24 @@ struct cleat_manager {
     bool stopping;     /* somebody asked */
     bool draining;     /* not ready any more */
     bool started;      /* all groups but the elected one */
-    bool elected;      /* won, at least once */
+    bool elected;      /* won since the election was started */
     bool lost;         /* and lost again */
     bool elected_runs; /* the elected group was started */
     bool timer_quit;
+    bool election_left;   /* run's caller's: its thread overstayed its share of the end */
     struct cleat_err err; /* the first failure; code 0: none */
 };
 
+/** Ends the timer's thread. */
+void cleat__manager_timer_stop(struct cleat_manager *manager);
+/** Drains, ends all groups, the election, events and jobs, within the grace time. 0, or -ETIMEDOUT
+ * with what still runs in @err. */
+int cleat__manager_end(struct cleat_manager *manager, struct cleat_err *err);
+/**
+ * After a loss of leadership: ends elected work and the election, within the grace time, so that
+ * both can be started again. 0, or -ETIMEDOUT with what still runs in @err.
+ */
+int cleat__manager_suspend(struct cleat_manager *manager, struct cleat_err *err);
 /** Adds the manager's own checks. 0 or -ENOMEM. */
 int cleat__manager_health_init(struct cleat_manager *manager) CLEAT_MUST_CHECK;
 /** Ends the thread that waits for signals, where there is one. */

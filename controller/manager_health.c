@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The manager's own checks: "caches" (the feeds of controllers that were there at the start, and
- * those registered), "leader" (renewal isn't stuck; and for readiness: who leads has its
- * controllers running), "shutdown".
+ * those registered), "leader-election" for liveness (the renewal isn't stuck), "leader" for
+ * readiness (nor that, and who leads has its controllers running), "shutdown".
  */
 #include <errno.h>
 
@@ -45,25 +45,16 @@ static int manager_caches(void *arg, struct cleat_err *err)
     return rc;
 }
 
-static int manager_renewal(struct cleat_manager *manager, struct cleat_err *err)
-{
-    int64_t deadline_ms = cleat_election_deadline_boot_ms(manager->election);
-    int64_t late_ms = cleat_clock_boot_ms(manager->clock) - deadline_ms;
-    if (deadline_ms == 0 || late_ms < 0)
-        return 0;
-    return cleat_err_set(err, -ETIMEDOUT, "the renewal is stuck: its deadline passed %lld ms ago",
-                         (long long)late_ms);
-}
-
 static int manager_leader_live(void *arg, struct cleat_err *err)
 {
-    return manager_renewal(arg, err);
+    const struct cleat_manager *manager = arg;
+    return cleat_election_check(manager->election, err);
 }
 
 static int manager_leader_ready(void *arg, struct cleat_err *err)
 {
     struct cleat_manager *manager = arg;
-    int rc = manager_renewal(manager, err);
+    int rc = cleat_election_check(manager->election, err);
     if (rc < 0 || !cleat_election_leading(manager->election))
         return rc;
     cleat_lock_take(&manager->lock);
@@ -94,6 +85,7 @@ int cleat__manager_health_init(struct cleat_manager *manager)
     if (rc == 0 && manager->election)
         rc = cleat_health_add(manager->readyz, "leader", true, manager_leader_ready, manager);
     if (rc == 0 && manager->election)
-        rc = cleat_health_add(manager->healthz, "leader", true, manager_leader_live, manager);
+        rc = cleat_health_add(manager->healthz, "leader-election", true, manager_leader_live,
+                              manager);
     return rc;
 }

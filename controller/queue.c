@@ -605,6 +605,15 @@ void cleat_queue_stop(struct cleat_queue *queue, bool drain)
     cleat_lock_release(&queue->lock);
 }
 
+void cleat__queue_reopen(struct cleat_queue *queue)
+{
+    cleat_lock_take(&queue->lock);
+    cleat_assert(queue->stopped && queue->working.count == 0 && queue->order.count == 0);
+    queue->stopped = false;
+    queue->drain = false;
+    cleat_lock_release(&queue->lock);
+}
+
 void cleat_queue_counts(struct cleat_queue *queue, size_t *ret_ready, size_t *ret_waiting,
                         size_t *ret_working)
 {

@@ -100,6 +100,8 @@ struct queue_wake {
 int cleat__queue_add_str(struct cleat_queue *queue, struct cleat_str cluster,
                          struct cleat_str namespace_, struct cleat_str name,
                          const struct cleat_queue_add *add) CLEAT_MUST_CHECK;
+/** Takes keys again after a stop, once every key that was handed out has been ended. */
+void cleat__queue_reopen(struct cleat_queue *queue);
 /** Wakes all that sleep, so that they look at the clock again. Takes the lock. */
 void cleat__queue_poke(struct cleat_queue *queue);
 

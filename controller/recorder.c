@@ -225,6 +225,11 @@ int cleat__recorder_flush(struct cleat_recorder *recorder, int64_t timeout_ms)
     return rc;
 }
 
+void cleat__recorder_stop(struct cleat_recorder *recorder, int64_t timeout_ms)
+{
+    (void)cleat__recorder_flush(recorder, timeout_ms); /* what is left is dropped */
+}
+
 struct cleat_recorder *cleat_recorder_free(struct cleat_recorder *recorder)
 {
     if (!recorder)

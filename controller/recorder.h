@@ -22,6 +22,8 @@ struct recorder_source {
  * 0 or -ENOMEM. */
 int cleat__recorder_write(const struct recorder_source *source, const struct cleat_event_note *note,
                           struct cleat_buffer *buffer, struct cleat_str *ret_namespace);
+/** Sends what was posted, for at most @timeout_ms. */
+void cleat__recorder_stop(struct cleat_recorder *recorder, int64_t timeout_ms);
 /** Waits until everything posted is sent, at most @timeout_ms (< 0: for ever). 0 or -ETIMEDOUT. */
 int cleat__recorder_flush(struct cleat_recorder *recorder, int64_t timeout_ms);
 

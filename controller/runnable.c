@@ -164,15 +164,21 @@ int cleat__runnables_wait_ready(struct runnables *runnables, enum cleat_group gr
     return rc;
 }
 
+static bool group_starting(const struct runnables *runnables, int group)
+{
+    for (const struct runnable_entry *entry = runnables->groups[group].first; entry;
+         entry = entry->next)
+        if (entry->state == RUNNABLE_STARTING)
+            return true;
+    return false;
+}
+
 static bool runnables_starting(const struct runnables *runnables)
 {
-    for (int group = 0; group < CLEAT_GROUP_COUNT; group++) {
-        for (const struct runnable_entry *entry = runnables->groups[group].first; entry;
-             entry = entry->next)
-            if (entry->state == RUNNABLE_STARTING)
-                return true;
-    }
-    return false;
+    bool starting = false;
+    for (int group = 0; group < CLEAT_GROUP_COUNT && !starting; group++)
+        starting = group_starting(runnables, group);
+    return starting;
 }
 
 static void group_drain(struct runnables *runnables, enum cleat_group group)
@@ -196,25 +202,63 @@ void cleat__runnables_drain(struct runnables *runnables)
         group_drain(runnables, (enum cleat_group)group);
 }
 
-void cleat__runnables_close(struct runnables *runnables)
+void cleat__runnables_close(struct runnables *runnables, int64_t until_mono_ms)
 {
+    const struct cleat_clock *system = cleat_clock_system();
+    int64_t left_ms = -1;
     cleat_lock_take(runnables->lock);
     runnables->closed = true;
     for (int group = 0; group < CLEAT_GROUP_COUNT; group++) {
         runnables->groups[group].running = false;
         runnables->groups[group].closed = true;
     }
-    while (runnables_starting(runnables))
+    while (runnables_starting(runnables)) {
+        if (until_mono_ms >= 0)
+            left_ms = until_mono_ms - cleat_clock_mono_ms(system);
+        if (until_mono_ms >= 0 && left_ms <= 0)
+            break;
+        (void)cleat_cond_wait_ms(runnables->cond, runnables->lock, left_ms); /* looks again */
+    }
+    cleat_lock_release(runnables->lock);
+}
+
+void cleat__runnables_suspend(struct runnables *runnables, enum cleat_group group)
+{
+    cleat_lock_take(runnables->lock);
+    runnables->groups[group].running = false;
+    while (group_starting(runnables, (int)group))
         cleat_cond_wait(runnables->cond, runnables->lock);
     cleat_lock_release(runnables->lock);
 }
 
+void cleat__runnables_renew(struct runnables *runnables, enum cleat_group group)
+{
+    cleat_lock_take(runnables->lock);
+    for (struct runnable_entry *entry = runnables->groups[group].first; entry; entry = entry->next)
+        if (entry->state == RUNNABLE_ENDED)
+            entry->state = RUNNABLE_ADDED;
+    cleat_lock_release(runnables->lock);
+}
+
+/* The last entry of a group, or the one before @entry, with its state. */
+static struct runnable_entry *entry_before(struct runnables *runnables, enum cleat_group group,
+                                           struct runnable_entry *entry,
+                                           enum runnable_state *ret_state)
+{
+    cleat_lock_take(runnables->lock);
+    entry = entry ? entry->prev : runnables->groups[group].last;
+    if (entry)
+        *ret_state = entry->state;
+    cleat_lock_release(runnables->lock);
+    return entry;
+}
+
 void cleat__runnables_stop(struct runnables *runnables, enum cleat_group group)
 {
-    /* Closed: the list doesn't change any more. */
-    cleat_assert(runnables->closed);
-    for (struct runnable_entry *entry = runnables->groups[group].last; entry; entry = entry->prev) {
-        if (entry->state == RUNNABLE_RUNNING) {
+    struct runnable_entry *entry = NULL;
+    enum runnable_state state = RUNNABLE_ADDED;
+    while ((entry = entry_before(runnables, group, entry, &state))) {
+        if (state == RUNNABLE_RUNNING) {
             entry_set(runnables, entry, RUNNABLE_STOPPING);
             if (entry->runnable.stop)
                 entry->runnable.stop(entry->runnable.arg);
@@ -236,16 +280,31 @@ static int entry_join(const struct runnable_entry *entry, int64_t until_mono_ms)
 }
 
 size_t cleat__runnables_join(struct runnables *runnables, enum cleat_group group,
-                             int64_t until_mono_ms, struct cleat_err *err)
+                             int64_t until_mono_ms)
 {
+    struct runnable_entry *entry = NULL;
+    enum runnable_state state = RUNNABLE_ADDED;
     size_t left = 0;
-    for (struct runnable_entry *entry = runnables->groups[group].last; entry; entry = entry->prev) {
-        if (entry->state != RUNNABLE_STOPPING)
+    while ((entry = entry_before(runnables, group, entry, &state))) {
+        if (state != RUNNABLE_STOPPING)
             continue;
-        if (entry_join(entry, until_mono_ms) == 0) {
+        if (entry_join(entry, until_mono_ms) == 0)
             entry_set(runnables, entry, RUNNABLE_ENDED);
+        else
+            left++;
+    }
+    return left;
+}
+
+size_t cleat__runnables_report(struct runnables *runnables, enum cleat_group group,
+                               struct cleat_err *err)
+{
+    struct runnable_entry *entry = NULL;
+    enum runnable_state state = RUNNABLE_ADDED;
+    size_t left = 0;
+    while ((entry = entry_before(runnables, group, entry, &state))) {
+        if (state != RUNNABLE_STOPPING && state != RUNNABLE_STARTING)
             continue;
-        }
         left++;
         cleat_error(runnables->log, "runnable hasn't ended in the grace time",
                     cleat_log_text("runnable", entry->runnable.name),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The things that a manager runs, by group: each is added, started once, asked to stop once and
- * joined once. Lists and states are under the manager's lock; the functions of a runnable are
- * called outside it.
+ * The things that a manager runs, by group: each is added, started, asked to stop and joined; a
+ * group that was suspended may be started again. Lists and states are under the manager's lock; the
+ * functions of a runnable are called outside it.
  */
 #ifndef CLEAT_CONTROLLER_RUNNABLE_H
 #define CLEAT_CONTROLLER_RUNNABLE_H
@@ -58,16 +58,26 @@ int cleat__runnables_start(struct runnables *runnables, enum cleat_group group,
 int cleat__runnables_wait_ready(struct runnables *runnables, enum cleat_group group,
                                 int64_t timeout_ms, bool (*stopping)(void *arg), void *arg,
                                 struct cleat_err *err) CLEAT_MUST_CHECK;
-/** From now on nothing is added or started; waits for starts that are under way. */
-void cleat__runnables_close(struct runnables *runnables);
+/** From now on nothing is added or started; waits until @until_mono_ms of the system's clock (< 0:
+ * without a limit) for starts that are under way. */
+void cleat__runnables_close(struct runnables *runnables, int64_t until_mono_ms);
+/** From now on nothing of @group is started; waits for starts that are under way. What is added
+ * meanwhile is kept for the next start of the group. */
+void cleat__runnables_suspend(struct runnables *runnables, enum cleat_group group);
+/** What ended may be started again, with the next start of the group. */
+void cleat__runnables_renew(struct runnables *runnables, enum cleat_group group);
 /** Tells all of every group that runs that the stop is near. */
 void cleat__runnables_drain(struct runnables *runnables);
-/** Asks all of a group to stop, the last added first. */
+/** Asks all of a group that was closed or suspended to stop, the last added first. */
 void cleat__runnables_stop(struct runnables *runnables, enum cleat_group group);
-/** Joins a group until @until_mono_ms of the system's clock (< 0: without a limit). How many still
- * run; @err names them. */
+/** Joins a group until @until_mono_ms of the system's clock (< 0: without a limit); may be called
+ * again. How many still run. */
 size_t cleat__runnables_join(struct runnables *runnables, enum cleat_group group,
-                             int64_t until_mono_ms, struct cleat_err *err);
+                             int64_t until_mono_ms);
+/** How many of a group were asked to stop and haven't ended, or never ended starting; each is
+ * logged and named in @err. */
+size_t cleat__runnables_report(struct runnables *runnables, enum cleat_group group,
+                               struct cleat_err *err);
 void cleat__runnables_fini(struct runnables *runnables);
 
 #endif

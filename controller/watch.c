@@ -153,7 +153,8 @@ int cleat_controller_watch(struct cleat_controller *controller,
     cleat_lock_take(&controller->lock);
     if (controller->state == CONTROLLER_STOPPED) {
         rc = cleat_err_set(err, -ESHUTDOWN, "controller %s has stopped", controller->name);
-    } else if (controller->state != CONTROLLER_MADE) {
+    } else if (controller->state == CONTROLLER_WATCHING ||
+               controller->state == CONTROLLER_STARTED) {
         /* Locks of the cache come after this one, and adding a handler calls nobody. */
         rc = cleat__watch_attach(watch, err);
         watch->late = controller->synced;

@@ -23,8 +23,7 @@ CLEAT_BEGIN
 
 struct cleat_manager;
 
-/** Groups, in the order of starting; stopping: OTHERS, ELECTED, CACHES, WEBHOOKS, HTTP (M25, M29).
- */
+/** Groups, in the order of starting; stopping: WEBHOOKS, OTHERS, ELECTED, CACHES, HTTP. */
 enum cleat_group {
     CLEAT_GROUP_HTTP,     /* health, metrics */
     CLEAT_GROUP_WEBHOOKS, /* listening before any list that needs conversion */
@@ -35,7 +34,10 @@ enum cleat_group {
     CLEAT_GROUP_COUNT
 };
 
-/** Something that runs. All functions but @start may be NULL. */
+/**
+ * Something that runs. All functions but @start may be NULL. What is ELECTED is started again after
+ * its join where the manager stands again.
+ */
 struct cleat_runnable {
     const char *name;
     enum cleat_group group;
@@ -53,11 +55,15 @@ struct cleat_manager_options {
     struct cleat_log *log;           /* borrowed */
     struct cleat_metrics *metrics;   /* borrowed; NULL: the manager makes its own */
     const char *cluster;             /* NULL: "local" */
-    int64_t grace_ms;                /* of stopping; 0: 30,000; < 0: for ever */
-    int64_t drain_ms;                /* between not ready and stopping; 0: none */
+    int64_t grace_ms; /* of stopping in all, draining included; 0: 10,000; < 0: for ever */
+    int64_t drain_ms; /* between not ready and stopping, less than grace_ms; 0: none */
     bool elect;
-    struct cleat_election_options election; /* clock, log, metrics, recorder and callbacks are
-                                               filled in; client NULL: the manager's */
+    /** After a loss of leadership elected work is stopped and joined (for grace_ms at most), and
+     * the election stood for again; else the run ends with an error. */
+    bool stand_again;
+    struct cleat_election_options election; /* clock, log, metrics, recorder, on_started and
+                                               on_stopped are filled in; client NULL: the manager's;
+                                               lock is taken, also on failure */
     unsigned jobs;                          /* threads of the job pool; 0: 2 */
     struct cleat_cache_options cache;       /* name, client, clock, log, metrics are filled in */
     const char *name;                       /* reportingController of events; NULL: "cleat" */
@@ -65,7 +71,7 @@ struct cleat_manager_options {
 };
 
 /** Makes a manager with all its parts; strings are copied. @ret is new. 0, -ENOMEM, -EINVAL,
- * -EAGAIN. */
+ * -EAGAIN. Where stopping takes long the calls on @options->client are aborted. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_manager_new(const struct cleat_manager_options *options,
                                                     struct cleat_manager **ret,
                                                     struct cleat_err *err);
@@ -120,9 +126,11 @@ CLEAT_EXPORT const struct cleat_clock *cleat_manager_clock(struct cleat_manager 
 CLEAT_EXPORT struct cleat_jobs *cleat_manager_jobs(struct cleat_manager *manager);
 /** Writes Kubernetes Events. */
 CLEAT_EXPORT struct cleat_recorder *cleat_manager_recorder(struct cleat_manager *manager);
-/** Checks of /healthz and /readyz; the manager adds its own ("caches", "leader"). */
+/** The checks behind /healthz; the manager adds "leader-election", which fails where the renewal is
+ * stuck (cleat_election_check). */
 CLEAT_EXPORT struct cleat_health *cleat_manager_healthz(struct cleat_manager *manager);
-/** The checks behind /readyz, of which the sum says ready. */
+/** The checks behind /readyz, of which the sum says ready; the manager adds "caches", "leader" and
+ * "shutdown". */
 CLEAT_EXPORT struct cleat_health *cleat_manager_readyz(struct cleat_manager *manager);
 /** True while this replica leads, or where nobody is elected. Any thread. */
 CLEAT_EXPORT bool cleat_manager_leading(const struct cleat_manager *manager);

@@ -2,9 +2,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include <cleat/jobs.h>
-
 #include "base/lock.h"
+#include "controller/jobs.h"
 #include "support/chaos.h"
 #include "support/suite.h"
 #include "support/wait.h"
@@ -92,6 +91,36 @@ START_TEST(test_as_many_at_a_time_as_threads)
 }
 END_TEST
 
+/* What was posted before is waited for, and nothing that came later. */
+START_TEST(test_settle)
+{
+    struct gate first, later;
+    struct cleat_jobs *jobs = NULL;
+    gate_init(&first);
+    gate_init(&later);
+    ck_assert_int_eq(cleat_jobs_new(1, 0, &jobs, NULL), 0);
+    ck_assert_int_eq(cleat__jobs_settle(jobs, 0), 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(cleat_jobs_post(jobs, gate_run, NULL, &first), 0);
+    ck_assert_int_eq(cleat__jobs_settle(jobs, 0), -ETIMEDOUT);
+    CLEAT_WAIT_FOR(atomic_load(&first.entered) == 1, 5000);
+    ck_assert_int_eq(cleat__jobs_settle(jobs, 1), -ETIMEDOUT);
+    gate_open(&first);
+    ck_assert_int_eq(cleat__jobs_settle(jobs, -1), 0);
+    ck_assert_int_eq(atomic_load(&first.left), 2);
+    ck_assert_int_eq(cleat_jobs_post(jobs, gate_run, gate_drop, &later), 0);
+    CLEAT_WAIT_FOR(atomic_load(&later.entered) == 1, 5000);
+    ck_assert_int_eq(cleat_jobs_post(jobs, gate_run, gate_drop, &later), 0);
+    cleat_jobs_stop(jobs);
+    ck_assert_int_eq(cleat__jobs_settle(jobs, 0), -ETIMEDOUT); /* one still runs */
+    gate_open(&later);
+    ck_assert_int_eq(cleat__jobs_settle(jobs, -1), 0);
+    cleat_jobs_free(jobs);
+    gate_fini(&later);
+    gate_fini(&first);
+}
+END_TEST
+
 START_TEST(test_full)
 {
     struct gate gate;
@@ -148,5 +177,5 @@ START_TEST(test_out_of_memory)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("jobs", test_runs_all, test_as_many_at_a_time_as_threads, test_full,
+CLEAT_SUITE_MAIN("jobs", test_runs_all, test_as_many_at_a_time_as_threads, test_settle, test_full,
                  test_stop_drops, test_out_of_memory)

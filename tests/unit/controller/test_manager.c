@@ -30,6 +30,7 @@ struct thing {
     int ready_after; /* asked so often before it's ready; < 0: never */
     int ready_code;  /* instead of being ready */
     _Atomic(bool) stuck;
+    struct thing *frees; /* isn't stuck any more once this one is asked to stop; may be NULL */
     _Atomic(int) stopped;
 };
 
@@ -83,6 +84,8 @@ static void thing_stop(void *arg)
     struct thing *thing = arg;
     note(thing->journal, '-', thing->name);
     atomic_fetch_add(&thing->stopped, 1);
+    if (thing->frees)
+        atomic_store(&thing->frees->stuck, false);
 }
 
 static void thing_drain(void *arg)
@@ -166,8 +169,8 @@ START_TEST(test_order)
     cleat_thread_join(&f.thread);
     ck_assert_int_eq(f.rc, 0);
     ck_assert_str_eq(f.journal.text,
-                     "-warm -other2 -other =other2 =other -elected =elected -cache =cache -hook "
-                     "=hook -http =http =warm ");
+                     "-warm -hook =hook -other2 -other =other2 =other -elected =elected -cache "
+                     "=cache -http =http =warm ");
     fixture_close(&f);
 }
 END_TEST
@@ -325,6 +328,92 @@ START_TEST(test_grace)
 }
 END_TEST
 
+/* A step that hangs uses up its share, not the others'. */
+START_TEST(test_share_of_grace)
+{
+    struct fixture f;
+    struct thing stuck = {0}, elected = {0}, cache = {0}, http = {.frees = &stuck};
+    fixture_open(&f, (struct cleat_manager_options){.grace_ms = 200});
+    ck_assert_int_eq(add(&f, &stuck, "stuck", CLEAT_GROUP_WEBHOOKS), 0);
+    ck_assert_int_eq(add(&f, &elected, "elected", CLEAT_GROUP_ELECTED), 0);
+    ck_assert_int_eq(add(&f, &cache, "cache", CLEAT_GROUP_CACHES), 0);
+    ck_assert_int_eq(add(&f, &http, "http", CLEAT_GROUP_HTTP), 0);
+    atomic_store(&stuck.stuck, true);
+    run(&f);
+    ck_assert_int_eq(cleat_manager_wait_started(f.manager, 5000), 0);
+    f.journal.text[0] = '\0';
+    cleat_manager_stop(f.manager);
+    cleat_thread_join(&f.thread);
+    ck_assert_int_eq(f.rc, 0); /* it ended late, but in time */
+    ck_assert_str_eq(f.journal.text, "-stuck -elected =elected -cache =cache -http =http =stuck ");
+    fixture_close(&f);
+}
+END_TEST
+
+/* The first failure is told, and what doesn't end behind it: nothing may be freed then. */
+START_TEST(test_grace_after_failure)
+{
+    struct fixture f;
+    struct thing stuck = {0};
+    struct cleat_err failure = CLEAT_ERR_INIT;
+    (void)cleat_err_set(&failure, -EPIPE, "it broke");
+    fixture_open(&f, (struct cleat_manager_options){.grace_ms = 20});
+    ck_assert_int_eq(add(&f, &stuck, "stuck", CLEAT_GROUP_OTHERS), 0);
+    atomic_store(&stuck.stuck, true);
+    run(&f);
+    ck_assert_int_eq(cleat_manager_wait_started(f.manager, 5000), 0);
+    cleat_manager_fail(f.manager, &failure);
+    cleat_thread_join(&f.thread);
+    ck_assert_int_eq(f.rc, -ETIMEDOUT);
+    ck_assert_str_eq(f.err.text, "it broke; stuck: not ended in the grace time");
+    f.manager->leaked = false;
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(test_options_refused)
+{
+    struct cleat_manager *manager = NULL;
+    struct cleat_err err = CLEAT_ERR_INIT;
+    struct cleat_manager_options options = {.drain_ms = 10000};
+    ck_assert_int_eq(cleat_manager_new(&options, &manager, &err), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "draining for 10000 ms leaves nothing"));
+    options.grace_ms = -1; /* for ever */
+    ck_assert_int_eq(cleat_manager_new(&options, &manager, NULL), 0);
+    cleat_manager_free(manager);
+}
+END_TEST
+
+static void lock_gone(void *arg)
+{
+    int *freed = arg;
+    (*freed)++;
+}
+
+/* A lock of the user's is taken, whatever becomes of the manager. */
+START_TEST(test_lock_taken)
+{
+    static const struct cleat_election_lock_ops ops = {.free = lock_gone};
+    int freed = 0;
+    struct cleat_manager *manager = NULL;
+    struct cleat_manager_options options = {.election = {.lock = {&ops, &freed}, .name = "x"}};
+    ck_assert_int_eq(cleat_manager_new(&options, &manager, NULL), 0); /* not elected at all */
+    ck_assert_int_eq(freed, 1);
+    cleat_manager_free(manager);
+    options.elect = true;
+    ck_assert_int_eq(cleat_manager_new(&options, &manager, NULL), 0);
+    ck_assert_int_eq(freed, 1);
+    cleat_manager_free(manager);
+    ck_assert_int_eq(freed, 2);
+    options.election.retry_period_ms = 20000;
+    ck_assert_int_eq(cleat_manager_new(&options, &manager, NULL), -EINVAL);
+    ck_assert_int_eq(freed, 3);
+    options.drain_ms = 20000;
+    ck_assert_int_eq(cleat_manager_new(&options, &manager, NULL), -EINVAL);
+    ck_assert_int_eq(freed, 4);
+}
+END_TEST
+
 static int readyz(struct fixture *f, const char *check)
 {
     struct cleat_buffer body = CLEAT_BUFFER_INIT(1 << 16);
@@ -421,7 +510,7 @@ static void signalled(void *arg)
     int *signals = arg;
     struct fixture f;
     struct thing slow = {0};
-    fixture_open(&f, (struct cleat_manager_options){.grace_ms = 10000,
+    fixture_open(&f, (struct cleat_manager_options){.grace_ms = 20000,
                                                     .drain_ms = *signals > 1 ? 10000 : 0});
     if (add(&f, &slow, "slow", CLEAT_GROUP_OTHERS) != 0 ||
         cleat_manager_signals(f.manager, NULL) != 0)
@@ -453,4 +542,5 @@ END_TEST
 
 CLEAT_SUITE_MAIN("manager", test_order, test_clients_sent_away, test_add_later, test_start_fails,
                  test_never_ready, test_stop_while_starting, test_failure_later, test_grace,
-                 test_drain, test_controllers, test_never_run, test_signal)
+                 test_share_of_grace, test_grace_after_failure, test_options_refused,
+                 test_lock_taken, test_drain, test_controllers, test_never_run, test_signal)
