@@ -39,10 +39,13 @@ static size_t ingest_feeds(struct cleat_cache *cache, int64_t now_ms, int64_t *r
         cache->turns = turns ? turns : cache->turns;
         cache->turn_capacity = turns ? cache->feed_capacity : cache->turn_capacity;
     }
-    for (size_t i = 0; i < cache->feed_count && count < cache->turn_capacity; i++) {
+    for (size_t i = 0; i < cache->feed_count; i++) {
         struct cleat_feed *feed = cache->feeds[i];
-        if (feed_wants_turn(feed, now_ms))
+        bool wants = feed_wants_turn(feed, now_ms);
+        if (wants && count < cache->turn_capacity)
             cache->turns[count++] = feed;
+        else if (wants) /* no memory to note it: soon again */
+            *ret_due_mono_ms = now_ms + INGEST_RETRY_MS;
         else if (!feed->wider && feed->due_mono_ms < *ret_due_mono_ms)
             *ret_due_mono_ms = feed->due_mono_ms;
     }

@@ -163,11 +163,19 @@ static bool item_is_kind(const struct cleat__reflector *reflector,
            cleat_str_is(item->kind, "PartialObjectMetadata");
 }
 
+/* What there was no memory for isn't broken: the stream is given up and asked for again. */
+static bool item_lacks_memory(const struct cleat_parser_item *item)
+{
+    return item->broken && item->broken->code == -ENOMEM;
+}
+
 /* Objects of another kind are as good as broken ones. */
 static int reflector_give(struct cleat__reflector *reflector, enum reflector_what what,
                           const struct cleat_parser_item *item)
 {
     const struct reflector_ops *ops = &reflector->options.ops;
+    if (item_lacks_memory(item))
+        return -ENOMEM;
     if (item->broken)
         return ops->on_item(ops->arg, REFLECTOR_BROKEN, item);
     if (item_is_kind(reflector, item))
@@ -233,6 +241,8 @@ static int reflector_on_frame(void *arg, const struct cleat_parser_item *item)
 {
     struct cleat__reflector *reflector = arg;
     const struct reflector_ops *ops = &reflector->options.ops;
+    if (item_lacks_memory(item))
+        return -ENOMEM;
     if (cleat_str_is(item->type, "ERROR") && !item->broken)
         return reflector_on_error(reflector, item);
     reflector->frames++;

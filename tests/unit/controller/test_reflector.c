@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cleat/projection.h>
 
+#include "base/mem.h"
 #include "controller/reflector.h"
 #include "support/chaos.h"
 #include "support/fake_clock.h"
@@ -629,6 +630,31 @@ START_TEST(test_out_of_memory)
 }
 END_TEST
 
+/* Once: an object that there was no memory for passed for broken, and stayed so when there was. */
+START_TEST(test_lack_of_memory_breaks_no_object)
+{
+    bool failed = true;
+    for (uint64_t nth = 1; failed; nth++) {
+        static const char frame[] =
+            "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Pod\",\"metadata\":{\"name\":\"fresh\","
+            "\"resourceVersion\":\"11\",\"labels\":{\"a-key\":\"a value that isn't short\"}}}}\n";
+        struct fixture f;
+        fixture_init(&f, NULL);
+        load(&f);
+        f.told[0] = '\0';
+        cleat_mem_fail_at(nth, false);
+        int r = cleat__reflector_bytes(f.reflector, frame, strlen(frame));
+        failed = cleat_mem_failed();
+        cleat_mem_fail_at(0, false);
+        ck_assert_msg(r == 0 || (failed && r == -ENOMEM), "request %llu: %d",
+                      (unsigned long long)nth, r);
+        ck_assert_msg(!strchr(f.told, '!'), "request %llu: %s", (unsigned long long)nth, f.told);
+        ck_assert(r < 0 || strstr(f.told, "+fresh"));
+        fixture_fini(&f);
+    }
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("reflector", test_streaming_list_goes_on_as_watch,
                  test_clean_end_goes_on_at_the_last_version, test_short_silent_watch_is_a_failure,
                  test_how_a_watch_fails, test_second_expiry_asks_for_the_newest,
@@ -639,4 +665,4 @@ CLEAT_SUITE_MAIN("reflector", test_streaming_list_goes_on_as_watch,
                  test_back_off_grows_and_is_forgotten, test_retry_after_is_obeyed,
                  test_broken_objects_are_reported_and_passed_over, test_bytes_may_be_cut_anywhere,
                  test_owner_that_cannot_store_ends_the_stream, test_reload_cuts_what_runs,
-                 test_what_is_asked_for, test_out_of_memory)
+                 test_what_is_asked_for, test_out_of_memory, test_lack_of_memory_breaks_no_object)
