@@ -65,7 +65,7 @@ struct cleat_election {
     struct cleat_cond cond;
     bool stopping;
     bool poked;
-    int64_t release_ms; /* of stopping; 0: not at all, < 0: the renew deadline */
+    int64_t release_boot_ms; /* of stopping: until when to try; INT64_MIN: not at all */
     char holder[CLEAT_ELECTION_HOLDER_BYTES];
 };
 
@@ -354,12 +354,15 @@ static void election_wait(struct cleat_election *election, int64_t wait_ms)
     cleat_lock_release(&election->lock);
 }
 
+/* @ret_release_ms: what is left for giving the lock back; 0: nothing. */
 static bool election_stopping(struct cleat_election *election, int64_t *ret_release_ms)
 {
     cleat_lock_take(&election->lock);
     bool stopping = election->stopping;
-    *ret_release_ms = election->release_ms;
+    int64_t until_ms = election->release_boot_ms;
     cleat_lock_release(&election->lock);
+    int64_t now_ms = election_now(election);
+    *ret_release_ms = until_ms > now_ms ? until_ms - now_ms : 0;
     return stopping;
 }
 
@@ -411,12 +414,12 @@ int cleat_election_start(struct cleat_election *election, struct cleat_err *err)
     return cleat_thread_start(&election->thread, "elect", 0, election_run, election, err);
 }
 
-static void election_end(struct cleat_election *election, int64_t release_ms)
+static void election_end(struct cleat_election *election, int64_t release_boot_ms)
 {
     cleat_assert(election->magic == ELECTION_MAGIC);
     cleat_lock_take(&election->lock);
     election->stopping = true;
-    election->release_ms = release_ms;
+    election->release_boot_ms = release_boot_ms;
     cleat_cond_broadcast(&election->cond);
     cleat_lock_release(&election->lock);
 }
@@ -428,12 +431,14 @@ void cleat_election_stop(struct cleat_election *election)
 
 void cleat__election_stop_within(struct cleat_election *election, int64_t release_ms)
 {
-    election_end(election, election->keep_on_stop ? 0 : release_ms);
+    int64_t most_ms = election->timing.renew_deadline_ms;
+    int64_t within_ms = release_ms >= 0 && release_ms < most_ms ? release_ms : most_ms;
+    election_end(election, election->keep_on_stop ? INT64_MIN : election_now(election) + within_ms);
 }
 
 void cleat__election_abandon(struct cleat_election *election)
 {
-    election_end(election, 0);
+    election_end(election, INT64_MIN);
 }
 
 void cleat__election_poke(struct cleat_election *election)

@@ -190,13 +190,22 @@ int cleat_manager_run(struct cleat_manager *manager, struct cleat_err *err)
     return manager_result(manager, &first, end, &late, err);
 }
 
+/* A start that waits for an API server isn't waited for. */
+static void manager_give_up_start(struct cleat_manager *manager, bool started)
+{
+    if (!started && manager->client)
+        cleat_client_abort(manager->client, true);
+}
+
 void cleat_manager_stop(struct cleat_manager *manager)
 {
     cleat_assert(manager->magic == CLEAT__MANAGER_MAGIC);
     cleat_lock_take(&manager->lock);
     manager->stopping = true;
     cleat_cond_broadcast(&manager->cond);
+    bool started = manager->started;
     cleat_lock_release(&manager->lock);
+    manager_give_up_start(manager, started);
 }
 
 void cleat_manager_fail(struct cleat_manager *manager, const struct cleat_err *err)
@@ -207,7 +216,9 @@ void cleat_manager_fail(struct cleat_manager *manager, const struct cleat_err *e
     if (!late && manager->err.code == 0)
         manager->err = *err;
     cleat_cond_broadcast(&manager->cond);
+    bool started = manager->started;
     cleat_lock_release(&manager->lock);
+    manager_give_up_start(manager, started);
     if (late)
         cleat_warn(manager->log, "failure while stopping", cleat_log_err(err));
 }

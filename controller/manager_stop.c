@@ -115,6 +115,7 @@ static void end_groups(const struct ending *ending)
         abort_calls(manager->client, true);
     (void)end_group(ending, CLEAT_GROUP_OTHERS, OTHERS_SHARE); /* joined again at the last */
     manager->election_left = !end_election(ending, end_elected(ending));
+    abort_calls(manager->client, true); /* nobody's that is still to be waited for */
     (void)end_group(ending, CLEAT_GROUP_CACHES, CACHES_SHARE);
     (void)end_group(ending, CLEAT_GROUP_HTTP, CACHES_SHARE);
 }

@@ -19,6 +19,11 @@ static int connect_clients(struct cleat_connection *connection,
     struct cleat_client_options options = {
         .config = config, .log = connection->log, .metrics = metrics, .metrics_detailed = true};
     int r = cleat_client_new(&options, &connection->client, err);
+    if (r == 0) {
+        options.user_agent = "cleat/" CLEAT_VERSION " leader-election";
+        r = cleat_client_new(&options, &connection->elector, err);
+        options.user_agent = NULL;
+    }
     options.timeout_ms = CONNECT_TRY_MS;
     options.connect_timeout_ms = CONNECT_DIAL_MS;
     return r == 0 ? cleat_client_new(&options, &connection->first, err) : r;
@@ -133,6 +138,7 @@ static int connection_wait_ready(void *arg, int64_t timeout_ms, struct cleat_err
 static void connection_stop(void *arg)
 {
     struct cleat_connection *connection = arg;
+    cleat_client_abort(connection->first, true);
     cleat_ticker_stop(&connection->ticker);
 }
 
@@ -170,6 +176,7 @@ int cleat_connection_init(struct cleat_connection *ret, const struct cleat_serve
 void cleat_connection_fini(struct cleat_connection *connection)
 {
     connection->first = cleat_client_unref(connection->first);
+    connection->elector = cleat_client_unref(connection->elector);
     connection->client = cleat_client_unref(connection->client);
     connection->own_namespace = cleat_mem_free(connection->own_namespace);
     if (connection->ticker.fn) {

@@ -24,6 +24,7 @@ typedef int (*cleat_connection_reached_fn)(void *arg, const char *username, stru
 
 struct cleat_connection {
     struct cleat_client *client;
+    struct cleat_client *elector; /* the same server, on connections of the election's own */
     bool in_cluster;
     char *own_namespace;        /* of the process: lease, certificate */
     struct cleat_client *first; /* the same server, with shorter limits; the thread's own */

@@ -5,6 +5,8 @@
 #include "server/manifests.h"
 #include "server/options.h"
 
+#define OPTIONS_LIFETIME_S_MAX ((int64_t)100 * 365 * 86400)
+
 #define FLAG(name, type, field) \
     (name), CLEAT_FLAG_##type, offsetof(struct cleat_serve_options, field)
 
@@ -148,11 +150,42 @@ static int options_check_election(const struct cleat_serve_options *options, str
     return 0;
 }
 
+static int options_check_stop(const struct cleat_serve_options *options, struct cleat_err *err)
+{
+    int64_t drain_ms = options->drain_delay_ms;
+    if (options->stop_timeout_ms <= 0)
+        return cleat_err_set(err, -EINVAL, "--stop-timeout isn't longer than 0");
+    if (drain_ms != CLEAT_FLAG_NOT_GIVEN && (drain_ms < 0 || drain_ms >= options->stop_timeout_ms))
+        return cleat_err_set(err, -EINVAL, "--drain-delay isn't shorter than --stop-timeout");
+    return 0;
+}
+
+/* Certificates know whole seconds. */
+static int options_check_lifetimes(const struct cleat_serve_options *options, struct cleat_err *err)
+{
+    int64_t leaf_ms = options->webhook_cert_lifetime_ms;
+    int64_t ca_ms = options->webhook_ca_lifetime_ms;
+    if (leaf_ms < 1000 || leaf_ms % 1000 != 0)
+        return cleat_err_set(err, -EINVAL,
+                             "--webhook-cert-lifetime is less than a second, or no whole seconds");
+    if (ca_ms < leaf_ms || ca_ms % 1000 != 0)
+        return cleat_err_set(err, -EINVAL,
+                             "--webhook-ca-lifetime is shorter than --webhook-cert-lifetime, or no "
+                             "whole seconds");
+    if (ca_ms / 1000 > OPTIONS_LIFETIME_S_MAX)
+        return cleat_err_set(err, -EINVAL, "--webhook-ca-lifetime is longer than 100 years");
+    return 0;
+}
+
 int cleat_serve_options_check(const struct cleat_serve_options *options, struct cleat_err *err)
 {
     int r = options_check_election(options, err);
     if (r == 0)
         r = options_check_addresses(options, err);
+    if (r == 0)
+        r = options_check_lifetimes(options, err);
+    if (r == 0)
+        r = options_check_stop(options, err);
     if (r < 0)
         return r;
     if (options->webhook_max_body_bytes <= 0)

@@ -111,12 +111,18 @@ static int serve_make_names(struct serve *serve)
     return r;
 }
 
+/* At most half of the time that stopping may take, unless somebody said so. */
 static int64_t serve_drain_ms(const struct serve *serve)
 {
+    int64_t half_ms = serve->options->stop_timeout_ms / 2;
     if (serve->options->drain_delay_ms != CLEAT_FLAG_NOT_GIVEN)
         return serve->options->drain_delay_ms;
-    return serve->connection.in_cluster ? SERVE_DRAIN_MS : 0;
+    if (!serve->connection.in_cluster)
+        return 0;
+    return SERVE_DRAIN_MS < half_ms ? SERVE_DRAIN_MS : half_ms;
 }
+
+static const char *const serve_lock_labels[] = {"app.kubernetes.io/name", "cleat", NULL};
 
 static int serve_make_manager(struct serve *serve, struct cleat_err *err)
 {
@@ -131,9 +137,16 @@ static int serve_make_manager(struct serve *serve, struct cleat_err *err)
         .log = serve->log,
         .metrics = serve->metrics,
         .elect = options->leader_elect,
+        .stand_again = strcmp(options->leader_elect_on_loss, "stand") == 0,
+        .grace_ms = options->stop_timeout_ms,
         .drain_ms = serve_drain_ms(serve),
         .sync_timeout_ms = SERVE_SYNC_MS + options->start_timeout_ms,
-        .election = {.namespace_ = serve->connection.own_namespace,
+        .election = {.client = serve->connection.elector,
+                     .kind = strcmp(options->leader_elect_resource_lock, "configmaps") == 0
+                                 ? CLEAT_ELECTION_CONFIG_MAPS
+                                 : CLEAT_ELECTION_LEASES,
+                     .labels = serve_lock_labels,
+                     .namespace_ = serve->connection.own_namespace,
                      .name = options->leader_elect_id,
                      .lease_duration_ms = options->leader_elect_lease_duration_ms,
                      .renew_deadline_ms = options->leader_elect_renew_deadline_ms,

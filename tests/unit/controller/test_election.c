@@ -325,6 +325,33 @@ START_TEST(test_leaders_are_told)
 }
 END_TEST
 
+/* The time for giving the lock back runs from the asking, whatever the thread is at. */
+START_TEST(test_release_in_time)
+{
+    struct shared shared;
+    struct replica replica;
+    struct cleat_fake_clock fake;
+    cleat_fake_clock_init(&fake);
+    shared_init(&shared);
+    replica_new(&replica, &shared, &fake.clock, "me", NULL);
+    ck_assert_int_eq(cleat_election_start(replica.election, NULL), 0);
+    CLEAT_WAIT_FOR(atomic_load(&replica.started) == 1, 5000);
+    shared_hang(&shared, true);
+    cleat_fake_clock_advance_ms(&fake, 2000);
+    cleat__election_poke(replica.election);
+    CLEAT_WAIT_FOR(atomic_load(&shared.updates) == 1, 5000);
+    cleat__election_stop_within(replica.election, 1000);
+    cleat_fake_clock_advance_ms(&fake, 1001); /* the renewal takes longer than that */
+    shared_hang(&shared, false);
+    cleat_election_join(replica.election);
+    ck_assert_int_eq(atomic_load(&shared.updates), 1);
+    ck_assert_str_eq(shared.record.holder, "me");
+    ck_assert_int_eq(atomic_load(&replica.stopped), 1);
+    cleat_election_free(replica.election);
+    shared_fini(&shared);
+}
+END_TEST
+
 /* A thread that is stuck in its lock: writing ends with the deadline, the check fails later. */
 START_TEST(test_check)
 {
@@ -414,5 +441,5 @@ START_TEST(test_out_of_memory)
 END_TEST
 
 CLEAT_SUITE_MAIN("election", test_wins_renews_releases, test_loses_and_stands_again,
-                 test_one_of_two, test_leaders_are_told, test_check, test_identity,
-                 test_options_refused, test_out_of_memory)
+                 test_one_of_two, test_leaders_are_told, test_release_in_time, test_check,
+                 test_identity, test_options_refused, test_out_of_memory)
