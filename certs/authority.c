@@ -94,15 +94,20 @@ static int cert_begin(const char *common_name, int64_t not_after_unix_s,
     return 0;
 }
 
+/* Certificates know whole seconds only: never less than @lifetime_s. */
+static int64_t cert_end_s(int64_t lifetime_s, const struct cleat_clock *clock)
+{
+    return (cleat_clock_wall_ms(clock) + 999) / 1000 + lifetime_s;
+}
+
 static int authority_make(struct cleat_authority *authority, const char *common_name,
                           int64_t lifetime_s, const struct cleat_clock *clock)
 {
-    int64_t now_s = cleat_clock_wall_ms(clock) / 1000;
     authority->key = EVP_EC_gen("P-256");
     if (!authority->key)
         return -ENOMEM;
-    int r =
-        cert_begin(common_name, now_s + lifetime_s, clock, NULL, authority->key, &authority->cert);
+    int r = cert_begin(common_name, cert_end_s(lifetime_s, clock), clock, NULL, authority->key,
+                       &authority->cert);
     X509 *cert = authority->cert;
     if (r == 0)
         r = cert_add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
@@ -220,7 +225,7 @@ static int leaf_make(const struct cleat_authority *authority, const char *const 
                      int64_t lifetime_s, const struct cleat_clock *clock, EVP_PKEY *key, X509 **ret)
 {
     CLEAT_CLEANUP(cleat_x509_freep) X509 *cert = NULL;
-    int64_t not_after_s = cleat_clock_wall_ms(clock) / 1000 + lifetime_s;
+    int64_t not_after_s = cert_end_s(lifetime_s, clock);
     int64_t ca_not_after_s = cleat_authority_not_after_unix_s(authority);
     if (not_after_s > ca_not_after_s)
         not_after_s = ca_not_after_s;

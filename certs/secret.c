@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <cleat/time.h>
 #include "base/limits.h"
 #include "base/mem.h"
 #include "certs/secret.h"
@@ -33,6 +34,18 @@ void cleat_secret_data_fini(struct cleat_secret_data *data)
     }
 }
 
+static int64_t secret_until(struct cleat_value secret, const char *annotation)
+{
+    int64_t unix_us = 0;
+    struct cleat_scratch scratch;
+    struct cleat_value annotations =
+        cleat_value_get(cleat_value_get(secret, "metadata"), "annotations");
+    struct cleat_str text = cleat_value_text(cleat_value_get(annotations, annotation), &scratch);
+    if (text.length == 0 || cleat_time_parse(text, &unix_us) < 0 || unix_us < 0)
+        return 0;
+    return unix_us / 1000000;
+}
+
 int cleat_secret_data_read(struct cleat_secret_data *data, struct cleat_value secret)
 {
     struct cleat_value values = cleat_value_get(secret, "data");
@@ -46,28 +59,36 @@ int cleat_secret_data_read(struct cleat_secret_data *data, struct cleat_value se
         if (r < 0)
             cleat_buffer_reset(buffer);
     }
+    data->newest_until_unix_s = secret_until(secret, CLEAT_SECRET_NEWEST_UNTIL);
+    data->older_until_unix_s = secret_until(secret, CLEAT_SECRET_OLDER_UNTIL);
     return 0;
 }
 
-struct cleat_plan_state cleat_secret_data_state(const struct cleat_secret_data *data)
+void cleat_secret_data_state(const struct cleat_secret_data *data, struct cleat_plan_state *state)
 {
-    return (struct cleat_plan_state){
-        .cert = cleat_buffer_view(&data->cert),
-        .key = cleat_buffer_view(&data->key),
-        .ca = cleat_buffer_view(&data->ca),
-        .ca_key = cleat_buffer_view(&data->ca_key),
-    };
+    state->cert = cleat_buffer_view(&data->cert);
+    state->key = cleat_buffer_view(&data->key);
+    state->ca = cleat_buffer_view(&data->ca);
+    state->ca_key = cleat_buffer_view(&data->ca_key);
+    state->newest_until_unix_s = data->newest_until_unix_s;
+    state->older_until_unix_s = data->older_until_unix_s;
+}
+
+/* The path of a member whose name has dots: @keys are borrowed. */
+static void secret_path(struct cleat_path *path, const char *const *keys)
+{
+    path->count = 0;
+    for (size_t i = 0; keys[i]; i++)
+        path->segments[path->count++] =
+            (struct cleat_path_segment){.type = CLEAT_SEGMENT_KEY, .key = cleat_str_of(keys[i])};
 }
 
 static int secret_set(struct cleat_draft *draft, const char *key, struct cleat_str bytes,
                       struct cleat_err *err)
 {
     struct cleat_buffer text = CLEAT_BUFFER_INIT(2 * SECRET_VALUE_BYTES_MAX);
-    struct cleat_path path = {.count = 2};
-    path.segments[0] =
-        (struct cleat_path_segment){.type = CLEAT_SEGMENT_KEY, .key = CLEAT_STR("data")};
-    path.segments[1] =
-        (struct cleat_path_segment){.type = CLEAT_SEGMENT_KEY, .key = cleat_str_of(key)};
+    struct cleat_path path;
+    secret_path(&path, (const char *const[]){"data", key, NULL});
     int r = cleat_base64_encode(&text, bytes);
     if (r == 0)
         r = cleat_draft_set_str_at(draft, &path, cleat_buffer_view(&text), err);
@@ -77,14 +98,28 @@ static int secret_set(struct cleat_draft *draft, const char *key, struct cleat_s
     return r;
 }
 
-int cleat_secret_data_set(struct cleat_draft *draft, const struct cleat_authority *authority,
-                          const struct cleat_bundle *bundle, struct cleat_err *err)
+static int secret_set_until(struct cleat_draft *draft, const char *annotation, int64_t unix_s,
+                            struct cleat_err *err)
 {
-    const struct cleat_str values[] = {cleat_bundle_cert(bundle), cleat_bundle_key(bundle),
-                                       cleat_authority_cert(authority),
-                                       cleat_authority_key(authority)};
+    char text[CLEAT_TIME_BYTES];
+    struct cleat_path path;
+    secret_path(&path, (const char *const[]){"metadata", "annotations", annotation, NULL});
+    if (unix_s == 0)
+        return cleat_draft_remove_at(draft, &path, err);
+    return cleat_draft_set_str_at(draft, &path, cleat_str_of(cleat_time_write(unix_s * 1000, text)),
+                                  err);
+}
+
+int cleat_secret_content_set(struct cleat_draft *draft, const struct cleat_secret_content *content,
+                             struct cleat_err *err)
+{
+    const struct cleat_str values[] = {content->cert, content->key, content->ca, content->ca_key};
     int r = 0;
     for (size_t i = 0; r == 0 && i < SECRET_KEY_COUNT; i++)
         r = secret_set(draft, secret_keys[i], values[i], err);
+    if (r == 0)
+        r = secret_set_until(draft, CLEAT_SECRET_NEWEST_UNTIL, content->newest_until_unix_s, err);
+    if (r == 0)
+        r = secret_set_until(draft, CLEAT_SECRET_OLDER_UNTIL, content->older_until_unix_s, err);
     return r;
 }

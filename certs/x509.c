@@ -10,6 +10,7 @@
 #include "certs/x509.h"
 
 #define X509_PEM_BYTES_MAX (1 * CLEAT_MIB)
+#define X509_BLOCKS_MAX 64
 
 int cleat_x509_fail(struct cleat_err *err, const char *what)
 {
@@ -121,59 +122,100 @@ bool cleat_x509_covers(X509 *cert, const char *name)
     return covers == 1;
 }
 
+int cleat_x509_each(struct cleat_str pem, int (*fn)(void *arg, X509 *cert), void *arg)
+{
+    int r = 0;
+    BIO *bio = x509_bio(pem, NULL);
+    for (int i = 0; bio && r == 0 && i < X509_BLOCKS_MAX; i++) {
+        X509 *cert = PEM_read_bio_X509(bio, NULL, x509_no_passphrase, NULL);
+        bool at_end = !cert && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+        ERR_clear_error();
+        if (at_end)
+            break;
+        if (cert)
+            r = fn(arg, cert);
+        X509_free(cert);
+    }
+    BIO_free(bio);
+    return r;
+}
+
+static int x509_push(void *certs, X509 *cert)
+{
+    if (!X509_up_ref(cert))
+        return -ENOMEM;
+    if (sk_X509_push(certs, cert) > 0)
+        return 0;
+    X509_free(cert);
+    return -ENOMEM;
+}
+
 /* All certificates of @pem; new, NULL where none can be read. */
 static STACK_OF(X509) * x509_read_all(struct cleat_str pem)
 {
-    X509 *cert;
     STACK_OF(X509) *certs = sk_X509_new_null();
-    BIO *bio = x509_bio(pem, NULL);
-    while (bio && certs && (cert = PEM_read_bio_X509(bio, NULL, x509_no_passphrase, NULL)))
-        if (sk_X509_push(certs, cert) == 0)
-            X509_free(cert);
-    BIO_free(bio);
-    ERR_clear_error();
-    if (certs && sk_X509_num(certs) > 0)
+    if (certs && cleat_x509_each(pem, x509_push, certs) == 0 && sk_X509_num(certs) > 0)
         return certs;
     sk_X509_pop_free(certs, X509_free);
     return NULL;
 }
 
-static int x509_verify_in(X509_STORE_CTX *context, STACK_OF(X509) * chain, STACK_OF(X509) * trusted,
+static void x509_set_rules(X509_STORE_CTX *context, int64_t unix_s)
+{
+    unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+    if (unix_s == CLEAT_X509_ANY_TIME)
+        flags |= X509_V_FLAG_NO_CHECK_TIME;
+    else
+        X509_STORE_CTX_set_time(context, 0, (time_t)unix_s);
+    X509_STORE_CTX_set_flags(context, flags);
+    X509_STORE_CTX_set_purpose(context, X509_PURPOSE_SSL_SERVER);
+}
+
+static int x509_verify_in(X509_STORE_CTX *context, STACK_OF(X509) * chain, X509_STORE *store,
                           int64_t unix_s, struct cleat_err *err)
 {
-    X509_STORE *store = X509_STORE_new();
-    for (int i = 0; store && i < sk_X509_num(trusted); i++)
-        (void)X509_STORE_add_cert(store, sk_X509_value(trusted, i)); /* a doubled one is fine */
-    int ready = store && X509_STORE_CTX_init(context, store, sk_X509_value(chain, 0), chain) == 1;
-    if (ready) {
-        X509_STORE_CTX_set_time(context, 0, (time_t)unix_s);
-        X509_STORE_CTX_set_purpose(context, X509_PURPOSE_SSL_SERVER);
-    }
     int r = 0;
-    if (!ready)
-        r = cleat_err_set(err, -ENOMEM, "certificate can't be verified");
-    else if (X509_verify_cert(context) != 1)
+    if (X509_STORE_CTX_init(context, store, sk_X509_value(chain, 0), chain) != 1)
+        return cleat_err_set(err, -ENOMEM, "certificate can't be verified");
+    x509_set_rules(context, unix_s);
+    if (X509_verify_cert(context) != 1)
         r = cleat_err_set(err, -EKEYREJECTED, "certificate isn't valid under the CA: %s",
                           X509_verify_cert_error_string(X509_STORE_CTX_get_error(context)));
-    X509_STORE_free(store);
     ERR_clear_error();
+    return r;
+}
+
+int cleat_x509_verify_by(struct cleat_str chain_pem, X509 *const *trusted, size_t count,
+                         int64_t unix_s, struct cleat_err *err)
+{
+    int r = -ENOMEM;
+    STACK_OF(X509) *chain = x509_read_all(chain_pem);
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    for (size_t i = 0; store && i < count; i++)
+        (void)X509_STORE_add_cert(store, trusted[i]); /* without it nothing is trusted */
+    if (!chain || count == 0)
+        r = cleat_err_set(err, -EKEYREJECTED, "%s holds no certificate",
+                          chain ? "CA bundle" : "certificate chain");
+    else if (store && context)
+        r = x509_verify_in(context, chain, store, unix_s, err);
+    else
+        r = cleat_err_set(err, -ENOMEM, "certificate can't be verified");
+    X509_STORE_CTX_free(context);
+    X509_STORE_free(store);
+    sk_X509_pop_free(chain, X509_free);
     return r;
 }
 
 int cleat_x509_verify(struct cleat_str chain_pem, struct cleat_str ca_pem, int64_t unix_s,
                       struct cleat_err *err)
 {
-    int r = -ENOMEM;
-    STACK_OF(X509) *chain = x509_read_all(chain_pem);
     STACK_OF(X509) *trusted = x509_read_all(ca_pem);
-    X509_STORE_CTX *context = X509_STORE_CTX_new();
-    if (!chain || !trusted)
-        r = cleat_err_set(err, -EKEYREJECTED, "%s holds no certificate",
-                          chain ? "CA bundle" : "certificate chain");
-    else if (context)
-        r = x509_verify_in(context, chain, trusted, unix_s, err);
-    X509_STORE_CTX_free(context);
-    sk_X509_pop_free(chain, X509_free);
+    X509 *certs[X509_BLOCKS_MAX];
+    size_t count = 0;
+    for (int i = 0; trusted && i < sk_X509_num(trusted); i++)
+        certs[count++] = sk_X509_value(trusted, i);
+    int r = cleat_x509_verify_by(chain_pem, certs, count, unix_s, err);
     sk_X509_pop_free(trusted, X509_free);
     return r;
 }

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <cleat/certs.h>
 #include <cleat/manager.h>
 #include <cleat/server.h>
 #include <cleat/webhook.h>
-#include "base/check.h"
 #include "base/mem.h"
 #include "kinds/mirror/mirror.h"
 #include "server/connect.h"
-#include "server/publisher.h"
 #include "server/serve.h"
+#include "server/serve_certs.h"
 #include "server/settle.h"
 
-#define SERVE_NAMES_MAX 8
 #define SERVE_DRAIN_MS 3000
 #define SERVE_SYNC_MS 120000
 
@@ -28,24 +25,17 @@ struct serve {
     struct cleat_webhooks *webhooks;
     struct cleat_manager *manager;
     struct cleat_server *servers[SERVE_SERVER_COUNT];
-    struct cleat_publisher *publisher; /* NULL with files by somebody else */
-    struct cleat_rotator *rotator;     /* one of these two */
-    struct cleat_watcher *watcher;
+    struct cleat_serve_certs certs;
     struct cleat_mirror *mirror;
-    char *names[SERVE_NAMES_MAX + 1]; /* of the certificate */
-    atomic_bool certified;            /* a bundle was handed out; pairs with the check, relaxed */
 };
 
-/* A new certificate: every listener takes it for its next handshake, the publisher its CA. */
+/* A new certificate: every listener takes it for its next handshake. */
 static void serve_on_bundle(void *arg, struct cleat_bundle *bundle)
 {
     struct serve *serve = arg;
     cleat_server_set_bundle(serve->servers[SERVE_WEBHOOK], bundle);
     if (serve->servers[SERVE_METRICS] && serve->options->metrics_secure)
         cleat_server_set_bundle(serve->servers[SERVE_METRICS], bundle);
-    if (serve->publisher)
-        cleat_publisher_set(serve->publisher, bundle);
-    atomic_store_explicit(&serve->certified, true, memory_order_relaxed);
 }
 
 /* The wait for the caches would tell nobody what it waits for. */
@@ -72,46 +62,9 @@ static int serve_on_reached(void *arg, const char *username, struct cleat_err *e
 static int serve_check_webhook(void *arg, struct cleat_err *err)
 {
     struct serve *serve = arg;
-    if (!atomic_load_explicit(&serve->certified, memory_order_relaxed))
-        return cleat_err_set(err, -EAGAIN, "there is no certificate yet");
-    return serve->publisher ? cleat_publisher_check(serve->publisher, err) : 0;
+    return cleat_serve_certs_check(&serve->certs, err);
 }
 
-static int serve_add_name(struct serve *serve, char *name)
-{
-    size_t count = 0;
-    while (serve->names[count])
-        count++;
-    cleat_assert(count < SERVE_NAMES_MAX);
-    serve->names[count] = name;
-    return name ? 0 : -ENOMEM;
-}
-
-/* The host of --webhook-url, without port and brackets; new. */
-static char *serve_url_host(const char *url)
-{
-    const char *host = url + strlen("https://");
-    if (host[0] == '[')
-        return cleat_mem_strndup(host + 1, strcspn(host + 1, "]"));
-    return cleat_mem_strndup(host, strcspn(host, ":/?#"));
-}
-
-static int serve_make_names(struct serve *serve)
-{
-    const char *namespace_ = serve->connection.own_namespace;
-    int r = serve_add_name(serve, cleat_mem_format("cleat.%s.svc", namespace_));
-    if (r == 0)
-        r = serve_add_name(serve, cleat_mem_format("cleat.%s.svc.cluster.local", namespace_));
-    if (r == 0)
-        r = serve_add_name(serve, cleat_mem_strdup("localhost"));
-    if (r == 0)
-        r = serve_add_name(serve, cleat_mem_strdup("127.0.0.1"));
-    if (r == 0 && serve->options->webhook_url)
-        r = serve_add_name(serve, serve_url_host(serve->options->webhook_url));
-    return r;
-}
-
-/* At most half of the time that stopping may take, unless somebody said so. */
 static int64_t serve_drain_ms(const struct serve *serve)
 {
     int64_t half_ms = serve->options->stop_timeout_ms / 2;
@@ -197,28 +150,16 @@ static int serve_make_servers(struct serve *serve, struct cleat_err *err)
 
 static int serve_make_certs(struct serve *serve, struct cleat_err *err)
 {
-    const struct cleat_serve_options *options = serve->options;
-    if (options->webhook_cert_path) {
-        struct cleat_watcher_options watcher = {.log = serve->log,
-                                                .folder = options->webhook_cert_path,
-                                                .on_bundle = serve_on_bundle,
-                                                .arg = serve};
-        int r = cleat_watcher_new(&watcher, &serve->watcher, err);
-        if (r < 0)
-            cleat_err_prefix(err, "--webhook-cert-path");
-        return r;
-    }
-    struct cleat_rotator_options rotator = {.client = serve->connection.client,
-                                            .log = serve->log,
-                                            .namespace_ = serve->connection.own_namespace,
-                                            .secret = "cleat-webhook-cert",
-                                            .names = (const char *const *)serve->names,
-                                            .on_bundle = serve_on_bundle,
-                                            .arg = serve};
-    int r = cleat_publisher_new(serve->connection.client, serve->log, &serve->publisher);
-    if (r == 0)
-        r = cleat_rotator_new(&rotator, &serve->rotator, err);
-    return r;
+    const struct cleat_serve_certs_options certs = {.serve = serve->options,
+                                                    .client = serve->connection.client,
+                                                    .cache = cleat_manager_cache(serve->manager),
+                                                    .log = serve->log,
+                                                    .metrics = serve->metrics,
+                                                    .own_namespace =
+                                                        serve->connection.own_namespace,
+                                                    .on_bundle = serve_on_bundle,
+                                                    .arg = serve};
+    return cleat_serve_certs_init(&serve->certs, &certs, err);
 }
 
 static int serve_make_mirror(struct serve *serve, struct cleat_err *err)
@@ -234,7 +175,7 @@ static int serve_make_mirror(struct serve *serve, struct cleat_err *err)
  * is waited for. */
 static int serve_add_runnables(struct serve *serve, struct cleat_err *err)
 {
-    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 4];
+    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 3];
     size_t count = 0;
     int r = 0;
     for (size_t i = 0; i < SERVE_SERVER_COUNT; i++)
@@ -242,11 +183,7 @@ static int serve_add_runnables(struct serve *serve, struct cleat_err *err)
             runnables[count++] = cleat_server_runnable(
                 serve->servers[i], i == SERVE_WEBHOOK ? CLEAT_GROUP_WEBHOOKS : CLEAT_GROUP_HTTP);
     runnables[count++] = cleat_connection_runnable(&serve->connection);
-    if (serve->publisher)
-        runnables[count++] = cleat_publisher_runnable(serve->publisher);
-    runnables[count++] = serve->rotator
-                             ? cleat_rotator_runnable(serve->rotator, CLEAT_GROUP_WEBHOOKS)
-                             : cleat_watcher_runnable(serve->watcher, CLEAT_GROUP_WEBHOOKS);
+    runnables[count++] = cleat_serve_certs_runnable(&serve->certs);
     runnables[count++] = cleat_settle_runnable();
     for (size_t i = 0; r == 0 && i < count; i++)
         r = cleat_manager_add(serve->manager, &runnables[i], err);
@@ -263,8 +200,6 @@ static int serve_make(struct serve *serve, struct cleat_err *err)
         r = cleat_connection_init(&serve->connection, serve->options, serve->metrics, serve->log,
                                   serve_on_reached, serve, err);
     if (r == 0)
-        r = serve_make_names(serve);
-    if (r == 0)
         r = serve_make_manager(serve, err);
     if (r == 0)
         r = cleat_manager_signals(serve->manager, err);
@@ -280,15 +215,11 @@ static int serve_make(struct serve *serve, struct cleat_err *err)
 static void serve_fini(struct serve *serve)
 {
     cleat_mirror_free(serve->mirror);
+    cleat_serve_certs_fini(&serve->certs);
     cleat_manager_free(serve->manager);
-    cleat_rotator_free(serve->rotator);
-    cleat_watcher_free(serve->watcher);
-    cleat_publisher_free(serve->publisher);
     for (size_t i = 0; i < SERVE_SERVER_COUNT; i++)
         cleat_server_free(serve->servers[i]);
     cleat_webhooks_free(serve->webhooks);
-    for (size_t i = 0; serve->names[i]; i++)
-        cleat_mem_free(serve->names[i]);
     cleat_connection_fini(&serve->connection);
     cleat_metrics_free(serve->metrics);
 }

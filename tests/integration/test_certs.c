@@ -48,6 +48,8 @@ static void turn(struct cleat_rotator *rotator)
     ck_assert_msg(cleat_rotator_turn(rotator, &err) == 0, "%s", err.text);
 }
 
+static const struct cleat_ca_target validating = {CLEAT_CA_VALIDATING, "cleat-validating"};
+
 static bool same_bundle(struct cleat_rotator *a, struct cleat_rotator *b)
 {
     struct cleat_bundle *first = cleat_rotator_bundle(a);
@@ -192,10 +194,10 @@ START_TEST(test_injector_writes_what_differs_and_nothing_else)
     ck_assert_int_eq(cleat_authority_new("ca", 3600, cleat_clock_system(), &authority, NULL), 0);
     struct cleat_str ca = cleat_authority_cert(authority);
     ck_assert_int_eq(cleat_base64_encode(&expected, ca), 0);
-    ck_assert_int_eq(cleat_inject_ca(cluster.admin, false, "cleat-validating", ca, NULL), 1);
+    ck_assert_int_eq(cleat_inject_ca(cluster.admin, &validating, NULL, ca, NULL), 1);
     make_configuration(&cluster);
     ck_assert_int_eq(cleat_client_get(cluster.admin, &target, NULL, &before, NULL), 0);
-    ck_assert_int_eq(cleat_inject_ca(cluster.admin, false, "cleat-validating", ca, NULL), 0);
+    ck_assert_int_eq(cleat_inject_ca(cluster.admin, &validating, NULL, ca, NULL), 0);
     ck_assert_int_eq(cleat_client_get(cluster.admin, &target, NULL, &after, NULL), 0);
     ck_assert(cleat_value_is(cleat_object_find(after, "webhooks[0].clientConfig.caBundle"),
                              expected.data));
@@ -204,7 +206,7 @@ START_TEST(test_injector_writes_what_differs_and_nothing_else)
     ck_assert(cleat_value_equal(cleat_object_find(before, "webhooks[0].clientConfig.url"),
                                 cleat_object_find(after, "webhooks[0].clientConfig.url")));
     /* In place already: nothing is written. */
-    ck_assert_int_eq(cleat_inject_ca(cluster.admin, false, "cleat-validating", ca, NULL), 0);
+    ck_assert_int_eq(cleat_inject_ca(cluster.admin, &validating, NULL, ca, NULL), 0);
     ck_assert_int_eq(cleat_client_get(cluster.admin, &target, NULL, &still, NULL), 0);
     ck_assert(cleat_str_equal(cleat_object_resource_version(after),
                               cleat_object_resource_version(still)));

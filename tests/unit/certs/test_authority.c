@@ -16,6 +16,7 @@ static struct cleat_authority *authority_new(int64_t lifetime_s)
 {
     struct cleat_authority *authority = NULL;
     cleat_fake_clock_init(&fake);
+    cleat_fake_clock_set_wall_ms(&fake, CLEAT_FAKE_CLOCK_WALL_MS / 1000 * 1000);
     ck_assert_int_eq(cleat_authority_new("test-ca", lifetime_s, &fake.clock, &authority, NULL), 0);
     return authority;
 }
@@ -69,6 +70,21 @@ START_TEST(test_leaf_never_outlives_its_ca)
     struct cleat_authority *authority = authority_new(7200);
     ck_assert_int_eq(cleat_authority_issue(authority, names, 86400, &fake.clock, &bundle, NULL), 0);
     ck_assert_int_eq(cleat_bundle_not_after_unix_s(bundle), now_s() + 7200);
+    cleat_bundle_unref(bundle);
+    cleat_authority_free(authority);
+}
+END_TEST
+
+/* Certificates know whole seconds: a life is never cut short by that. */
+START_TEST(test_lives_are_rounded_up)
+{
+    struct cleat_bundle *bundle = NULL;
+    struct cleat_authority *authority = authority_new(7200);
+    cleat_fake_clock_advance_ms(&fake, 1);
+    int64_t begin_s = now_s();
+    ck_assert_int_eq(cleat_authority_issue(authority, names, 1, &fake.clock, &bundle, NULL), 0);
+    ck_assert_int_eq(cleat_bundle_not_before_unix_s(bundle), begin_s - CLEAT_CERT_BACKDATE_S);
+    ck_assert_int_eq(cleat_bundle_not_after_unix_s(bundle), begin_s + 2);
     cleat_bundle_unref(bundle);
     cleat_authority_free(authority);
 }
@@ -158,5 +174,5 @@ END_TEST
 
 CLEAT_SUITE_MAIN("authority", test_leaf_is_valid_under_its_ca,
                  test_leaf_isnt_valid_under_another_ca, test_leaf_never_outlives_its_ca,
-                 test_names_are_checked, test_authority_survives_its_pem,
+                 test_lives_are_rounded_up, test_names_are_checked, test_authority_survives_its_pem,
                  test_bundle_refuses_a_foreign_key_and_garbage)

@@ -8,24 +8,31 @@
 
 #define LEAF_S 3000
 #define CA_S 300000
+#define WORLDS 3
+#define WALL_MS (CLEAT_FAKE_CLOCK_WALL_MS / 1000 * 1000) /* a whole second */
 
 static const char *const names[] = {"a.example", NULL};
 static const char *const more_names[] = {"a.example", "b.example", NULL};
 
-/* Two worlds of CA and leaf, so that their parts can be mixed. */
+/* Worlds of CA and leaf, so that their parts can be mixed; the texts are for lists of CAs. */
 struct world {
     struct cleat_fake_clock fake;
-    struct cleat_authority *authority[2];
-    struct cleat_bundle *bundle[2];
+    struct cleat_authority *authority[WORLDS];
+    struct cleat_bundle *bundle[WORLDS];
+    struct cleat_buffer lists[256];
+    size_t list_count;
     int64_t now_s;
 };
 
 static void world_init(struct world *world)
 {
+    *world = (struct world){.list_count = 0};
     cleat_fake_clock_init(&world->fake);
+    cleat_fake_clock_set_wall_ms(&world->fake, WALL_MS);
     const struct cleat_clock *clock = &world->fake.clock;
-    for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(cleat_authority_new("ca", CA_S, clock, &world->authority[i], NULL), 0);
+    for (int i = 0; i < WORLDS; i++) {
+        char name[] = {'c', 'a', (char)('0' + i), '\0'};
+        ck_assert_int_eq(cleat_authority_new(name, CA_S, clock, &world->authority[i], NULL), 0);
         ck_assert_int_eq(cleat_authority_issue(world->authority[i], names, LEAF_S, clock,
                                                &world->bundle[i], NULL),
                          0);
@@ -35,78 +42,940 @@ static void world_init(struct world *world)
 
 static void world_fini(struct world *world)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < WORLDS; i++) {
         cleat_bundle_unref(world->bundle[i]);
         cleat_authority_free(world->authority[i]);
     }
+    for (size_t i = 0; i < world->list_count; i++)
+        cleat_buffer_fini(&world->lists[i]);
 }
 
-/* From which world a part comes; -1: it isn't there; 9: garbage. */
-static const struct {
+/* CAs by their digits, in order: "10" is the second world's, then the first's; 'g' is garbage. */
+static struct cleat_str list(struct world *world, const char *which)
+{
+    struct cleat_buffer *buffer = &world->lists[world->list_count++];
+    ck_assert_uint_le(world->list_count, sizeof(world->lists) / sizeof(world->lists[0]));
+    cleat_buffer_init(buffer, CLEAT_TRUST_BYTES_MAX);
+    for (const char *c = which; *c; c++)
+        if (*c == 'g')
+            (void)cleat_buffer_text(buffer,
+                                    "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n");
+        else
+            (void)cleat_buffer_str(buffer, cleat_authority_cert(world->authority[*c - '0']));
+    ck_assert_int_eq(buffer->failed, 0);
+    return cleat_buffer_view(buffer);
+}
+
+static struct cleat_str part_of(int from, struct cleat_str (*get)(const struct cleat_bundle *),
+                                struct world *world)
+{
+    return from < 0 ? CLEAT_STR("") : from == 9 ? CLEAT_STR("garbage") : get(world->bundle[from]);
+}
+
+/* The worlds' digits of the CAs in @trust. */
+static void trust_name(struct world *world, const struct cleat_trust *trust, char *text)
+{
+    for (size_t i = 0; i < trust->count; i++) {
+        text[i] = '?';
+        for (int j = 0; j < WORLDS; j++) {
+            struct cleat_trust one = CLEAT_TRUST_INIT;
+            cleat_trust_add(&one, cleat_authority_cert(world->authority[j]), 0);
+            if (cleat_trust_has(&one, trust->certs[i]))
+                text[i] = (char)('0' + j);
+            cleat_trust_fini(&one);
+        }
+    }
+    text[trust->count] = '\0';
+}
+
+#define UNTIL(later_s) ((later_s) + 1000000)
+#define GOOD "all is good"
+#define DUE "the certificate is due for renewal"
+#define CA_DUE "the CA is due for renewal"
+#define PENDING "the newest CA isn't published yet"
+#define LISTED "the list of CAs isn't as it should be"
+
+/*
+ * A Secret: from which world each part comes (-1: it isn't there; 9: garbage), the list of CAs, the
+ * world of what we serve; the lists that are published, NULL-terminated by ""; the records, as
+ * seconds from now by UNTIL; 0: none.
+ */
+static const struct row {
     const char *name;
-    int cert, key, ca, ca_key;
+    int cert, key;
+    const char *ca;
+    int ca_key;
+    int served;
+    const char *published[3];
+    int64_t newest_until, older_until;
     const char *const *names;
     int64_t later_s;
     enum cleat_plan_action action;
+    enum cleat_plan_leaf leaf;
+    const char *older;
     const char *why;
-} cases[] = {
-    {"all good", 0, 0, 0, 0, names, 0, CLEAT_PLAN_KEEP, "the certificate is good"},
-    {"nothing", -1, -1, -1, -1, names, 0, CLEAT_PLAN_RENEW, "there is no CA"},
-    {"no CA key", 0, 0, 0, -1, names, 0, CLEAT_PLAN_RENEW, "there is no CA"},
-    {"broken CA", 0, 0, 9, 0, names, 0, CLEAT_PLAN_RENEW, "the CA can't be read"},
-    {"foreign CA key", 0, 0, 0, 1, names, 0, CLEAT_PLAN_RENEW, "the CA can't be read"},
-    {"no leaf", -1, 0, 0, 0, names, 0, CLEAT_PLAN_ISSUE, "there is no certificate"},
-    {"no key", 0, -1, 0, 0, names, 0, CLEAT_PLAN_ISSUE, "there is no certificate"},
-    {"broken leaf", 9, 0, 0, 0, names, 0, CLEAT_PLAN_ISSUE,
-     "the certificate can't be read or doesn't fit its key"},
-    {"foreign key", 0, 1, 0, 0, names, 0, CLEAT_PLAN_ISSUE,
-     "the certificate can't be read or doesn't fit its key"},
-    {"leaf of another CA", 1, 1, 0, 0, names, 0, CLEAT_PLAN_ISSUE,
-     "the certificate isn't the CA's"},
-    {"another name", 0, 0, 0, 0, more_names, 0, CLEAT_PLAN_ISSUE,
+} rows[] = {
+    /* Nothing is wrong. */
+    {"all good",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     GOOD},
+    {"all good, nothing published yet",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"", ""},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     GOOD},
+    {"the record is missing",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     LISTED},
+    /* The leaf's life. */
+    {"just before two thirds",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     1999,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     GOOD},
+    {"two thirds of the leaf",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     2000,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     DUE},
+    {"due, and somebody emptied the caBundle",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"g"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     2000,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     DUE},
+    {"expired leaf",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     LEAF_S,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "the certificate has expired"},
+    {"another name",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     more_names,
+     0,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
      "the certificate doesn't cover all names"},
-    {"just before two thirds", 0, 0, 0, 0, names, 799, CLEAT_PLAN_KEEP, "the certificate is good"},
-    {"two thirds of the leaf", 0, 0, 0, 0, names, 800, CLEAT_PLAN_ISSUE,
-     "the certificate is due for renewal"},
-    {"expired leaf", 0, 0, 0, 0, names, LEAF_S + 1, CLEAT_PLAN_ISSUE,
-     "the certificate is due for renewal"},
-    {"two thirds of the CA", 0, 0, 0, 0, names, CA_S / 3 * 2, CLEAT_PLAN_RENEW,
-     "the CA is due for renewal"},
-    {"the clock went back", 0, 0, 0, 0, names, -CLEAT_CERT_BACKDATE_S - 1, CLEAT_PLAN_RENEW,
-     "the CA is due for renewal"},
+    /* Broken leaves. */
+    {"no leaf",
+     -1,
+     0,
+     "0",
+     0,
+     -1,
+     {"0"},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "there is no certificate"},
+    {"no key",
+     0,
+     -1,
+     "0",
+     0,
+     -1,
+     {"0"},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "there is no certificate"},
+    {"broken leaf",
+     9,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "the certificate can't be read or doesn't fit its key"},
+    {"foreign key",
+     0,
+     1,
+     "0",
+     0,
+     0,
+     {"0"},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "the certificate can't be read or doesn't fit its key"},
+    {"leaf of another CA",
+     1,
+     1,
+     "0",
+     0,
+     0,
+     {"0"},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "the certificate isn't the CA's"},
+    {"broken leaf while a new CA isn't published",
+     9,
+     0,
+     "10",
+     1,
+     0,
+     {"0"},
+     0,
+     UNTIL(LEAF_S),
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_SERVED,
+     "0",
+     "the certificate can't be read or doesn't fit its key"},
+    {"the same with nothing served",
+     9,
+     0,
+     "10",
+     1,
+     -1,
+     {"0"},
+     0,
+     UNTIL(LEAF_S),
+     names,
+     0,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "0",
+     "the certificate can't be read or doesn't fit its key"},
+    /* Broken and missing CAs. */
+    {"nothing",
+     -1,
+     -1,
+     "",
+     -1,
+     -1,
+     {""},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "there is no CA"},
+    {"nothing, but the old is published",
+     -1,
+     -1,
+     "",
+     -1,
+     -1,
+     {"0"},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "there is no CA"},
+    {"Secret deleted while we serve",
+     -1,
+     -1,
+     "",
+     -1,
+     0,
+     {"0"},
+     0,
+     0,
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_SERVED,
+     "0",
+     "there is no CA"},
+    {"Secret deleted while what we serve has expired",
+     -1,
+     -1,
+     "",
+     -1,
+     0,
+     {"0"},
+     0,
+     0,
+     names,
+     LEAF_S,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "there is no CA"},
+    {"no CA key",
+     0,
+     0,
+     "0",
+     -1,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     "there is no CA"},
+    {"broken CA while we serve",
+     0,
+     0,
+     "g",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_SERVED,
+     "0",
+     "the CA can't be read or doesn't fit its key"},
+    {"broken CA and nothing served",
+     0,
+     0,
+     "g",
+     0,
+     -1,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "the CA can't be read or doesn't fit its key"},
+    {"broken CA before a good one",
+     0,
+     0,
+     "g0",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     "the CA can't be read or doesn't fit its key"},
+    {"foreign CA key",
+     0,
+     0,
+     "0",
+     1,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     "the CA can't be read or doesn't fit its key"},
+    {"CAs in the wrong order",
+     1,
+     1,
+     "01",
+     1,
+     1,
+     {"01"},
+     UNTIL(LEAF_S),
+     UNTIL(LEAF_S),
+     names,
+     0,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_STORED,
+     "01",
+     "the CA can't be read or doesn't fit its key"},
+    /* The overlap, step by step. */
+    {"just before two thirds of the CA",
+     0,
+     0,
+     "0",
+     0,
+     -1,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     CA_S / 3 * 2 - 1,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "",
+     "the certificate has expired"},
+    {"two thirds of the CA, no leaf",
+     0,
+     0,
+     "0",
+     0,
+     -1,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     CA_S / 3 * 2,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_NEW,
+     "0",
+     CA_DUE},
+    {"a new CA, not published",
+     0,
+     0,
+     "10",
+     1,
+     0,
+     {"0"},
+     0,
+     UNTIL(LEAF_S),
+     names,
+     0,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     PENDING},
+    {"published in one of two",
+     0,
+     0,
+     "10",
+     1,
+     0,
+     {"01", "0"},
+     0,
+     UNTIL(LEAF_S),
+     names,
+     0,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     PENDING},
+    {"published in both",
+     0,
+     0,
+     "10",
+     1,
+     0,
+     {"01", "10"},
+     0,
+     UNTIL(LEAF_S),
+     names,
+     0,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "0",
+     "the certificate isn't the newest CA's"},
+    {"not published, and the leaf is due",
+     0,
+     0,
+     "10",
+     1,
+     0,
+     {"0"},
+     0,
+     UNTIL(LEAF_S),
+     names,
+     2500,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     PENDING},
+    {"not published, and the leaf has expired",
+     0,
+     0,
+     "10",
+     1,
+     0,
+     {"0"},
+     0,
+     UNTIL(LEAF_S),
+     names,
+     LEAF_S,
+     CLEAT_PLAN_ISSUE,
+     CLEAT_PLAN_LEAF_NEW,
+     "0",
+     "the certificate has expired"},
+    {"issued, the old one may be served yet",
+     1,
+     1,
+     "10",
+     1,
+     1,
+     {"10"},
+     UNTIL(LEAF_S),
+     UNTIL(1000),
+     names,
+     999,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     GOOD},
+    {"the last second of the old one",
+     1,
+     1,
+     "10",
+     1,
+     1,
+     {"10"},
+     UNTIL(LEAF_S),
+     UNTIL(1000),
+     names,
+     1000,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     GOOD},
+    {"the old one has ended",
+     1,
+     1,
+     "10",
+     1,
+     1,
+     {"10"},
+     UNTIL(LEAF_S),
+     UNTIL(1000),
+     names,
+     1001,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     LISTED},
+    {"the old one has ended by the record, but we serve it",
+     1,
+     1,
+     "10",
+     1,
+     0,
+     {"10"},
+     UNTIL(LEAF_S),
+     UNTIL(-5),
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     LISTED},
+    {"the record of the old one is gone",
+     1,
+     1,
+     "10",
+     1,
+     1,
+     {"10"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     LISTED},
+    /* A Secret by somebody who doesn't know of us. */
+    {"what we serve isn't the Secret's",
+     1,
+     1,
+     "1",
+     1,
+     0,
+     {"1"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "0",
+     LISTED},
+    {"the same where another is trusted already",
+     1,
+     1,
+     "12",
+     1,
+     0,
+     {"1"},
+     UNTIL(LEAF_S),
+     UNTIL(LEAF_S),
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "02",
+     LISTED},
+    {"a CA that nobody needs",
+     0,
+     0,
+     "02",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     UNTIL(-1),
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     LISTED},
+    {"garbage behind the CA",
+     0,
+     0,
+     "0g",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     LISTED},
+    {"the CA twice",
+     0,
+     0,
+     "00",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     0,
+     CLEAT_PLAN_TRUST,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     LISTED},
+    /* The clock. */
+    {"the clock went back a little",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     -CLEAT_CERT_BACKDATE_S,
+     CLEAT_PLAN_KEEP,
+     CLEAT_PLAN_LEAF_STORED,
+     "",
+     GOOD},
+    {"the clock went back further than any certificate",
+     0,
+     0,
+     "0",
+     0,
+     0,
+     {"0"},
+     UNTIL(LEAF_S),
+     0,
+     names,
+     -CLEAT_CERT_BACKDATE_S - 1,
+     CLEAT_PLAN_RENEW,
+     CLEAT_PLAN_LEAF_NEW,
+     "0",
+     CA_DUE},
 };
 
-static struct cleat_str pick(int from, struct cleat_str first, struct cleat_str second)
+static void state_fill(struct world *world, const struct row *row, struct cleat_str *published,
+                       struct cleat_plan_state *state)
 {
-    return from == 0   ? first
-           : from == 1 ? second
-           : from == 9 ? CLEAT_STR("garbage")
-                       : CLEAT_STR("");
+    *state = (struct cleat_plan_state){
+        .cert = part_of(row->cert, cleat_bundle_cert, world),
+        .key = part_of(row->key, cleat_bundle_key, world),
+        .ca = list(world, row->ca),
+        .ca_key =
+            row->ca_key < 0 ? CLEAT_STR("") : cleat_authority_key(world->authority[row->ca_key]),
+        .newest_until_unix_s = row->newest_until ? world->now_s + row->newest_until - UNTIL(0) : 0,
+        .older_until_unix_s = row->older_until ? world->now_s + row->older_until - UNTIL(0) : 0,
+        .served = row->served < 0 ? NULL : world->bundle[row->served],
+        .published = published,
+        .names = row->names,
+        .leaf_lifetime_s = LEAF_S,
+    };
+    for (size_t i = 0; row->published[i]; i++)
+        published[state->published_count++] = list(world, row->published[i]);
+}
+
+static void check_row(struct world *world, const struct row *row)
+{
+    struct cleat_str published[3];
+    struct cleat_plan_state state;
+    struct cleat_plan plan;
+    char older[CLEAT_TRUST_MAX + 1];
+    int64_t now_ms = (world->now_s + row->later_s) * 1000;
+    state_fill(world, row, published, &state);
+    cleat_plan_make(&state, now_ms, &plan);
+    trust_name(world, &plan.older, older);
+    ck_assert_msg(plan.action == row->action, "%s: action %d (%s)", row->name, plan.action,
+                  plan.why);
+    ck_assert_msg(plan.leaf == row->leaf, "%s: leaf %d", row->name, plan.leaf);
+    ck_assert_msg(strcmp(older, row->older) == 0, "%s: older %s", row->name, older);
+    ck_assert_msg(strcmp(plan.why, row->why) == 0, "%s: %s", row->name, plan.why);
+    ck_assert_msg(plan.waiting == (strcmp(row->why, PENDING) == 0), "%s", row->name);
+    ck_assert_msg(plan.next_unix_ms > now_ms, "%s", row->name);
+    cleat_plan_fini(&plan);
 }
 
 START_TEST(test_plan)
 {
     struct world world;
     world_init(&world);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const char *why = NULL;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        check_row(&world, &rows[i]);
+    world_fini(&world);
+}
+END_TEST
+
+/* Old CAs stay at least as long as anything that was issued under them. */
+START_TEST(test_records_go_on)
+{
+    struct world world;
+    struct cleat_plan plan;
+    world_init(&world);
+    const struct row *const deleted =
+        &(struct row){"", -1, -1, "", -1, 0, {"0"}, 0, 0, names, 0, CLEAT_PLAN_RENEW, 0, "", ""};
+    const struct row *const due = &(struct row){
+        "", 0, 0, "01", 0, 0, {"0"}, UNTIL(5 * LEAF_S), UNTIL(7), names, 0, 0, 0, "", ""};
+    struct cleat_str published[3];
+    struct cleat_plan_state state;
+    state_fill(&world, deleted, published, &state);
+    cleat_plan_make(&state, world.now_s * 1000, &plan);
+    ck_assert_int_eq(plan.older_until_unix_s, world.now_s + LEAF_S);
+    ck_assert_int_eq(plan.newest_until_unix_s, 0);
+    cleat_plan_fini(&plan);
+    state_fill(&world, due, published, &state);
+    state.served = NULL;
+    cleat_plan_make(&state, (world.now_s + CA_S / 3 * 2) * 1000, &plan);
+    ck_assert_int_eq(plan.action, CLEAT_PLAN_RENEW);
+    ck_assert_int_eq(plan.older_until_unix_s, world.now_s + 5 * LEAF_S);
+    ck_assert_int_eq(plan.newest_until_unix_s, 0);
+    cleat_plan_fini(&plan);
+    world_fini(&world);
+}
+END_TEST
+
+/* What was backdated by an hour and lives for seconds isn't due at once. */
+START_TEST(test_short_lives_are_measured_from_the_issue)
+{
+    struct cleat_fake_clock fake;
+    struct cleat_authority *authority = NULL;
+    struct cleat_bundle *bundle = NULL;
+    struct cleat_plan plan;
+    cleat_fake_clock_init(&fake);
+    cleat_fake_clock_set_wall_ms(&fake, WALL_MS);
+    ck_assert_int_eq(cleat_authority_new("ca", 30, &fake.clock, &authority, NULL), 0);
+    ck_assert_int_eq(cleat_authority_issue(authority, names, 6, &fake.clock, &bundle, NULL), 0);
+    int64_t now_ms = cleat_clock_wall_ms(&fake.clock);
+    const struct cleat_plan_state state = {.cert = cleat_bundle_cert(bundle),
+                                           .key = cleat_bundle_key(bundle),
+                                           .ca = cleat_authority_cert(authority),
+                                           .ca_key = cleat_authority_key(authority),
+                                           .newest_until_unix_s =
+                                               cleat_bundle_not_after_unix_s(bundle),
+                                           .names = names,
+                                           .leaf_lifetime_s = 6};
+    cleat_plan_make(&state, now_ms, &plan);
+    ck_assert_int_eq(plan.action, CLEAT_PLAN_KEEP);
+    ck_assert_int_eq(plan.next_unix_ms, now_ms + 4000);
+    cleat_plan_fini(&plan);
+    cleat_plan_make(&state, now_ms + 3999, &plan);
+    ck_assert_int_eq(plan.action, CLEAT_PLAN_KEEP);
+    cleat_plan_fini(&plan);
+    cleat_plan_make(&state, now_ms + 4000, &plan);
+    ck_assert_int_eq(plan.action, CLEAT_PLAN_ISSUE);
+    cleat_plan_fini(&plan);
+    cleat_bundle_unref(bundle);
+    cleat_authority_free(authority);
+}
+END_TEST
+
+/* served, candidate, published lists, how much later, and whether it goes over. */
+static const struct {
+    const char *name;
+    int served;
+    int candidate;
+    const char *published[3];
+    bool unknown;
+    int64_t later_s;
+    bool adopts;
+} adoptions[] = {
+    {"nothing is served", -1, 0, {"1"}, false, 0, true},
+    {"nothing is served or known", -1, 0, {NULL}, true, 0, true},
+    {"published", 0, 1, {"01"}, false, 0, true},
+    {"published alone", 0, 1, {"1"}, false, 0, true},
+    {"nothing is ours", 0, 1, {NULL}, false, 0, true},
+    {"not published", 0, 1, {"0"}, false, 0, false},
+    {"published in one of two", 0, 1, {"01", "0"}, false, 0, false},
+    {"an empty bundle", 0, 1, {""}, false, 0, false},
+    {"garbage", 0, 1, {"g"}, false, 0, false},
+    {"garbage before it", 0, 1, {"g1"}, false, 0, true},
+    {"nobody knows", 0, 1, {NULL}, true, 0, false},
+    {"the same leaf", 0, 0, {"1"}, false, 0, true},
+    {"what is served has expired", 0, 1, {"0"}, false, LEAF_S, true},
+};
+
+START_TEST(test_adoption)
+{
+    struct world world;
+    world_init(&world);
+    for (size_t i = 0; i < sizeof(adoptions) / sizeof(adoptions[0]); i++) {
+        struct cleat_str published[3];
         struct cleat_plan_state state = {
-            pick(cases[i].cert, cleat_bundle_cert(world.bundle[0]),
-                 cleat_bundle_cert(world.bundle[1])),
-            pick(cases[i].key, cleat_bundle_key(world.bundle[0]),
-                 cleat_bundle_key(world.bundle[1])),
-            pick(cases[i].ca, cleat_authority_cert(world.authority[0]),
-                 cleat_authority_cert(world.authority[1])),
-            pick(cases[i].ca_key, cleat_authority_key(world.authority[0]),
-                 cleat_authority_key(world.authority[1])),
-        };
-        enum cleat_plan_action action =
-            cleat_plan(&state, cases[i].names, world.now_s + cases[i].later_s, &why);
-        ck_assert_msg(action == cases[i].action, "%s: %d (%s)", cases[i].name, action, why);
-        ck_assert_msg(strcmp(why, cases[i].why) == 0, "%s: %s", cases[i].name, why);
+            .served = adoptions[i].served < 0 ? NULL : world.bundle[adoptions[i].served],
+            .published = published,
+            .published_unknown = adoptions[i].unknown};
+        for (size_t j = 0; adoptions[i].published[j]; j++)
+            published[state.published_count++] = list(&world, adoptions[i].published[j]);
+        ck_assert_msg(cleat_plan_adopts(&state, world.bundle[adoptions[i].candidate],
+                                        (world.now_s + adoptions[i].later_s) * 1000) ==
+                          adoptions[i].adopts,
+                      "%s", adoptions[i].name);
     }
     world_fini(&world);
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("plan", test_plan)
+/* Hundreds of certificates: bounded, and what we need isn't lost. */
+START_TEST(test_crowded_secret)
+{
+    struct world world;
+    struct cleat_plan plan;
+    struct cleat_buffer crowd = CLEAT_BUFFER_INIT((size_t)4 << 20);
+    world_init(&world);
+    (void)cleat_buffer_str(&crowd, cleat_authority_cert(world.authority[1]));
+    for (int i = 0; i < 300; i++) {
+        struct cleat_authority *other = NULL;
+        ck_assert_int_eq(cleat_authority_new("x", CA_S, &world.fake.clock, &other, NULL), 0);
+        (void)cleat_buffer_str(&crowd, cleat_authority_cert(other));
+        cleat_authority_free(other);
+    }
+    (void)cleat_buffer_str(&crowd, cleat_authority_cert(world.authority[0]));
+    struct cleat_plan_state state = {.cert = cleat_bundle_cert(world.bundle[1]),
+                                     .key = cleat_bundle_key(world.bundle[1]),
+                                     .ca = cleat_buffer_view(&crowd),
+                                     .ca_key = cleat_authority_key(world.authority[1]),
+                                     .served = world.bundle[0],
+                                     .names = names,
+                                     .leaf_lifetime_s = LEAF_S};
+    cleat_plan_make(&state, world.now_s * 1000, &plan);
+    ck_assert_int_eq(plan.action, CLEAT_PLAN_TRUST);
+    ck_assert_uint_eq(plan.older.count, CLEAT_TRUST_MAX - 1);
+    char older[CLEAT_TRUST_MAX + 1];
+    trust_name(&world, &plan.older, older);
+    ck_assert_int_eq(older[0], '0');
+    cleat_plan_fini(&plan);
+    cleat_buffer_fini(&crowd);
+    world_fini(&world);
+}
+END_TEST
+
+CLEAT_SUITE_MAIN("plan", test_plan, test_records_go_on,
+                 test_short_lives_are_measured_from_the_issue, test_adoption, test_crowded_secret)
