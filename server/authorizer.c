@@ -44,6 +44,7 @@ struct cleat_authorizer {
     struct cleat_client *client;
     const struct cleat_clock *clock;
     struct cleat_log *log;
+    int64_t pause_ms;
     struct cleat_digest_key key;
     struct cleat_verdicts tokens; /* with the user, where somebody has the token */
     struct cleat_verdicts access;
@@ -101,6 +102,7 @@ int cleat_authorizer_new(const struct cleat_authorizer_options *options,
     authorizer->client = cleat_client_ref(options->client);
     authorizer->clock = options->clock ? options->clock : cleat_clock_system();
     authorizer->log = options->log;
+    authorizer->pause_ms = options->pause_ms > 0 ? options->pause_ms : AUTHORIZER_PAUSE_MS;
     cleat_lock_init(&authorizer->lock, CLEAT_LOCK_SERVER);
     cleat_cond_init(&authorizer->cond);
     cleat_digest_key_make(authorizer->clock, &authorizer->key);
@@ -162,7 +164,7 @@ static bool authorizer_again(struct cleat_authorizer *authorizer, int tried,
     if (!mends || err->code == -EKEYREJECTED || err->code == -ENOMEM || err->code == -ECANCELED ||
         tried == AUTHORIZER_TRIES)
         return false;
-    int64_t pause_ms = AUTHORIZER_PAUSE_MS * (tried + 1) / 2;
+    int64_t pause_ms = authorizer->pause_ms * (tried + 1) / 2;
     int64_t until_ms = cleat_clock_mono_ms(system) + pause_ms +
                        (int64_t)cleat_clock_random_below(authorizer->clock, (uint64_t)pause_ms / 5);
     cleat_lock_take(&authorizer->lock);

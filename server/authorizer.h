@@ -27,6 +27,7 @@ struct cleat_authorizer_options {
     const struct cleat_clock *clock; /* borrowed, as all below; NULL: the system's */
     struct cleat_log *log;
     struct cleat_metrics *metrics; /* cleat_authorizer_requests_total; NULL: none */
+    int64_t pause_ms;              /* before the second try; 0: 500 */
 };
 
 /** @ret is new. 0, -ENOMEM, -EEXIST. */

@@ -33,6 +33,8 @@ extern const struct cleat_command cleat_command_version;
 
 /** Finds and runs the command that argv[1] names; the exit status. */
 int cleat_command_main(int argc, char **argv);
+/** The commit that the program was built from, or "unknown"; static. */
+const char *cleat_command_commit(void);
 /** Prints @text on stdout; 0, or CLEAT_EXIT_FAILURE where that failed. */
 int cleat_command_print(const struct cleat_buffer *text);
 /** Prints "cleat <command>: <text>" on stderr; returns @status. */

@@ -63,6 +63,11 @@ static int version_run(void *arg, uint64_t given)
     return status;
 }
 
+const char *cleat_command_commit(void)
+{
+    return CLEAT_COMMIT;
+}
+
 const struct cleat_command cleat_command_version = {
     .name = "version",
     .summary = "version, commit and library versions",

@@ -11,6 +11,8 @@
 /* Of one try: the end of the process may have to wait for it. */
 #define CONNECT_TRY_MS 10000
 #define CONNECT_DIAL_MS 5000
+/* Of one question about somebody who waits for an answer. */
+#define CONNECT_REVIEW_MS 3000
 
 static int connect_clients(struct cleat_connection *connection,
                            const struct cleat_kubeconfig *config, struct cleat_metrics *metrics,
@@ -26,7 +28,11 @@ static int connect_clients(struct cleat_connection *connection,
     }
     options.timeout_ms = CONNECT_TRY_MS;
     options.connect_timeout_ms = CONNECT_DIAL_MS;
-    return r == 0 ? cleat_client_new(&options, &connection->first, err) : r;
+    if (r == 0)
+        r = cleat_client_new(&options, &connection->first, err);
+    options.timeout_ms = CONNECT_REVIEW_MS;
+    options.connect_timeout_ms = CONNECT_REVIEW_MS;
+    return r == 0 ? cleat_client_new(&options, &connection->reviewer, err) : r;
 }
 
 static int connect_config(struct cleat_connection *connection,
@@ -176,6 +182,7 @@ int cleat_connection_init(struct cleat_connection *ret, const struct cleat_serve
 void cleat_connection_fini(struct cleat_connection *connection)
 {
     connection->first = cleat_client_unref(connection->first);
+    connection->reviewer = cleat_client_unref(connection->reviewer);
     connection->elector = cleat_client_unref(connection->elector);
     connection->client = cleat_client_unref(connection->client);
     connection->own_namespace = cleat_mem_free(connection->own_namespace);

@@ -26,8 +26,9 @@ struct cleat_connection {
     struct cleat_client *client;
     struct cleat_client *elector; /* the same server, on connections of the election's own */
     bool in_cluster;
-    char *own_namespace;        /* of the process: lease, certificate */
-    struct cleat_client *first; /* the same server, with shorter limits; the thread's own */
+    char *own_namespace;           /* of the process: lease, certificate */
+    struct cleat_client *first;    /* the same server, with shorter limits; the thread's own */
+    struct cleat_client *reviewer; /* the same, with the shortest: for who may read metrics */
     struct cleat_log *log;
     int64_t start_timeout_ms;
     int64_t deadline_mono_ms;

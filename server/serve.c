@@ -9,6 +9,7 @@
 #include "kinds/mirror/mirror.h"
 #include "server/connect.h"
 #include "server/serve.h"
+#include "server/serve_metrics.h"
 #include "server/serve_certs.h"
 #include "server/settle.h"
 
@@ -21,6 +22,7 @@ struct serve {
     const struct cleat_serve_options *options;
     struct cleat_log *log;
     struct cleat_metrics *metrics;
+    struct cleat_serve_metrics own_metrics;
     struct cleat_connection connection;
     struct cleat_webhooks *webhooks;
     struct cleat_manager *manager;
@@ -116,7 +118,7 @@ static bool serve_address_off(const char *address)
 static int serve_make_servers(struct serve *serve, struct cleat_err *err)
 {
     const struct cleat_serve_options *options = serve->options;
-    const struct cleat_server_options servers[SERVE_SERVER_COUNT] = {
+    struct cleat_server_options servers[SERVE_SERVER_COUNT] = {
         [SERVE_WEBHOOK] = {.name = "webhook",
                            .bind = options->webhook_bind_address,
                            .log = serve->log,
@@ -138,6 +140,7 @@ static int serve_make_servers(struct serve *serve, struct cleat_err *err)
     static const char *const flags[] = {"webhook-bind-address", "metrics-bind-address",
                                         "health-probe-bind-address"};
     int r = 0;
+    cleat_serve_metrics_guard(&serve->own_metrics, &servers[SERVE_METRICS]);
     for (size_t i = 0; r == 0 && i < SERVE_SERVER_COUNT; i++) {
         if (i != SERVE_WEBHOOK && serve_address_off(servers[i].bind))
             continue;
@@ -175,7 +178,7 @@ static int serve_make_mirror(struct serve *serve, struct cleat_err *err)
  * is waited for. */
 static int serve_add_runnables(struct serve *serve, struct cleat_err *err)
 {
-    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 3];
+    struct cleat_runnable runnables[SERVE_SERVER_COUNT + 4];
     size_t count = 0;
     int r = 0;
     for (size_t i = 0; i < SERVE_SERVER_COUNT; i++)
@@ -184,6 +187,8 @@ static int serve_add_runnables(struct serve *serve, struct cleat_err *err)
                 serve->servers[i], i == SERVE_WEBHOOK ? CLEAT_GROUP_WEBHOOKS : CLEAT_GROUP_HTTP);
     runnables[count++] = cleat_connection_runnable(&serve->connection);
     runnables[count++] = cleat_serve_certs_runnable(&serve->certs);
+    if (serve->own_metrics.authorizer)
+        runnables[count++] = cleat_authorizer_runnable(serve->own_metrics.authorizer);
     runnables[count++] = cleat_settle_runnable();
     for (size_t i = 0; r == 0 && i < count; i++)
         r = cleat_manager_add(serve->manager, &runnables[i], err);
@@ -199,6 +204,9 @@ static int serve_make(struct serve *serve, struct cleat_err *err)
     if (r == 0)
         r = cleat_connection_init(&serve->connection, serve->options, serve->metrics, serve->log,
                                   serve_on_reached, serve, err);
+    if (r == 0)
+        r = cleat_serve_metrics_init(&serve->own_metrics, serve->options, serve->metrics,
+                                     serve->connection.reviewer, serve->log, err);
     if (r == 0)
         r = serve_make_manager(serve, err);
     if (r == 0)
@@ -219,6 +227,7 @@ static void serve_fini(struct serve *serve)
     cleat_manager_free(serve->manager);
     for (size_t i = 0; i < SERVE_SERVER_COUNT; i++)
         cleat_server_free(serve->servers[i]);
+    cleat_serve_metrics_fini(&serve->own_metrics);
     cleat_webhooks_free(serve->webhooks);
     cleat_connection_fini(&serve->connection);
     cleat_metrics_free(serve->metrics);
