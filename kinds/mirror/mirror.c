@@ -203,6 +203,11 @@ static int mirror_ask_name(void *arg, struct cleat_err *err)
                            : cleat_err_set(err, -EPROTO, "own user name: the answer has none");
 }
 
+static bool mirror_leads(void *arg)
+{
+    return cleat_manager_leading(cleat__mirror_of(arg)->manager);
+}
+
 static int mirror_check_kinds(void *arg, struct cleat_err *err)
 {
     return cleat__mirror_feeds_check(&cleat__mirror_of(arg)->feeds, err);
@@ -245,6 +250,7 @@ static int mirror_names(struct cleat_mirror *mirror, const struct cleat_mirror_o
 static struct cleat_mirror *mirror_dispose(struct cleat_mirror *mirror)
 {
     const char *username = atomic_load(&mirror->own_username);
+    cleat__mirror_metrics_fini(&mirror->metrics);
     cleat__mirror_feeds_fini(&mirror->feeds);
     cleat__mirror_contest_fini(&mirror->contest);
     cleat_mem_free((char *)username);
@@ -265,7 +271,10 @@ int cleat_mirror_new(const struct cleat_mirror_options *options, struct cleat_mi
     cleat__mirror_feeds_init(&mirror->feeds, NULL);
     mirror->feeds.arg = mirror;
     cleat__mirror_contest_init(&mirror->contest);
-    int rc = mirror_names(mirror, options);
+    int rc = cleat__mirror_metrics_init(&mirror->metrics, cleat_manager_metrics(options->manager),
+                                        mirror_leads, mirror, err);
+    if (rc == 0)
+        rc = mirror_names(mirror, options);
     if (rc == 0)
         rc = mirror_parts(mirror, options, err);
     if (rc < 0) {

@@ -303,6 +303,8 @@ static int reconcile_run(struct mirror_pass *pass, struct cleat_result *result,
     int rc = reconcile_steps(pass, err);
     if (rc < 0)
         return rc;
+    cleat__mirror_metrics_note(&pass->mirror->metrics, cleat_object_name(pass->object),
+                               &pass->tally);
     reconcile_tell(pass);
     rc = reconcile_status(pass, err);
     if (rc == 0 && pass->failed < 0) {
@@ -327,10 +329,12 @@ int cleat__mirror_reconcile(void *arg, const struct cleat_context *context,
     }
     if (rc == CLEAT_STORE_NOT_SYNCED)
         result->requeue_after_ms = MIRROR_SOON_MS;
-    if (rc == CLEAT_STORE_MISSING || (rc == 0 && cleat_object_deleting(pass.object)))
+    if (rc == CLEAT_STORE_MISSING || (rc == 0 && cleat_object_deleting(pass.object))) {
         cleat__mirror_feeds_release(&pass.mirror->feeds, name);
-    else if (rc == 0)
+        cleat__mirror_metrics_forget(&pass.mirror->metrics, name);
+    } else if (rc == 0) {
         rc = reconcile_run(&pass, result, err);
+    }
     cleat__mirror_pass_fini(&pass);
     return rc < 0 ? rc : 0;
 }

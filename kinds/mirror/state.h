@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of the kind Mirror share. All of it is constant after cleat_mirror_new but what
- * has a lock of its own (feeds, contest) and own_username, which is set once.
+ * has a lock of its own (feeds, contest, metrics) and own_username, which is set once.
  */
 #ifndef CLEAT_KINDS_MIRROR_STATE_H
 #define CLEAT_KINDS_MIRROR_STATE_H
@@ -11,6 +11,7 @@
 #include "kinds/mirror/contest.h"
 #include "kinds/mirror/feeds.h"
 #include "kinds/mirror/mirror.h"
+#include "kinds/mirror/mirror_metrics.h"
 #include "kinds/mirror/spec.h"
 
 #define CLEAT__MIRROR_MAGIC 0x6d697272U
@@ -30,6 +31,7 @@ struct cleat_mirror {
     struct cleat_store *configurations; /* validating webhook configurations, two by name */
     struct mirror_feeds feeds;
     struct mirror_contest contest;
+    struct mirror_metrics metrics;
 };
 
 /** The state behind a callback's argument. */
