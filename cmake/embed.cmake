@@ -21,6 +21,10 @@ endfunction()
 if(TARGET cleat_server)
     set(manifests ${PROJECT_SOURCE_DIR}/deploy/base/namespace.yaml ${PROJECT_SOURCE_DIR}/deploy/base/rbac.yaml
         ${PROJECT_SOURCE_DIR}/deploy/base/webhooks.yaml ${PROJECT_SOURCE_DIR}/deploy/base/service.yaml
+        ${PROJECT_SOURCE_DIR}/deploy/base/networkpolicy.yaml
+        ${PROJECT_SOURCE_DIR}/deploy/base/poddisruptionbudget.yaml
+        ${PROJECT_SOURCE_DIR}/deploy/overlays/cert-manager/certificate.yaml
+        ${PROJECT_SOURCE_DIR}/deploy/overlays/monitoring/servicemonitor.yaml
         ${PROJECT_SOURCE_DIR}/deploy/base/deployment.yaml)
     if(EXISTS ${PROJECT_SOURCE_DIR}/deploy/crds.yaml)
         list(PREPEND manifests ${PROJECT_SOURCE_DIR}/deploy/crds.yaml)

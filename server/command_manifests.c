@@ -14,6 +14,7 @@ struct command_manifests_options {
     int64_t replicas;
     char *webhook_url;
     char *certs;
+    bool service_monitor;
     char **kinds;
     char **allow_kind;
 };
@@ -36,6 +37,8 @@ static const struct cleat_flag manifests_flags[] = {
     {FLAG("webhook-url", TEXT, webhook_url), NULL, NULL, "URL",
      "base URL of the webhooks instead of the Service", true},
     {FLAG("certs", TEXT, certs), "self", manifests_certs, "WHO", "self or cert-manager", true},
+    {FLAG("service-monitor", BOOL, service_monitor), "false", NULL, NULL,
+     "with a ServiceMonitor for the Prometheus operator", true},
     {.name = NULL},
 };
 
@@ -81,6 +84,7 @@ static int manifests_run(void *arg, uint64_t given)
         .replicas = command->replicas,
         .webhook_url = command->webhook_url,
         .cert_manager = strcmp(command->certs, "cert-manager") == 0,
+        .service_monitor = command->service_monitor,
         .kinds = command->kinds,
         .more_kinds = command->allow_kind,
     };

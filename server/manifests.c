@@ -16,6 +16,8 @@
 #define MANIFESTS_NAMESPACE "cleat-system"
 #define MANIFESTS_SCHEME "https://"
 #define MANIFESTS_CERT_FOLDER "/var/run/cleat/certs"
+#define MANIFESTS_CERT_MANAGER "overlays/cert-manager/"
+#define MANIFESTS_MONITORING "overlays/monitoring/"
 
 struct manifests {
     const struct cleat_manifests_options *options;
@@ -126,17 +128,33 @@ static int manifests_rules_of(struct cleat_draft *draft, char *const *kinds, str
     return r;
 }
 
-/* Removes the rules for mirrored kinds, which are known by their verbs. */
-static int manifests_drop_rules(struct cleat_draft *draft, struct cleat_err *err)
+/* The rules for mirrored kinds are known by their verbs. */
+static bool rule_is_of_kinds(struct cleat_value rule)
+{
+    struct cleat_value verbs = cleat_value_get(rule, "verbs");
+    return cleat_value_is(cleat_value_at(verbs, 0), "create") && cleat_value_count(verbs) == 6;
+}
+
+static bool rule_is_of_secrets(struct cleat_value rule)
+{
+    return cleat_value_is(cleat_value_find(rule, "resources[0]"), "secrets");
+}
+
+static bool rule_is_of_mutating(struct cleat_value rule)
+{
+    return cleat_value_is(cleat_value_find(rule, "resources[0]"), "mutatingwebhookconfigurations");
+}
+
+static int manifests_drop_rules(struct cleat_draft *draft, bool (*drop)(struct cleat_value rule),
+                                struct cleat_err *err)
 {
     char path[64];
     struct cleat_value root = CLEAT_VALUE_NONE;
     int r = cleat_draft_freeze(draft, &root, err); /* lacking memory mustn't look like no rules */
     struct cleat_value rules = cleat_value_get(root, "rules");
     for (size_t i = cleat_value_count(rules); r == 0 && i > 0; i--) {
-        struct cleat_value verbs = cleat_value_get(cleat_value_at(rules, i - 1), "verbs");
         snprintf(path, sizeof(path), "rules[%zu]", i - 1);
-        if (cleat_value_is(cleat_value_at(verbs, 0), "create") && cleat_value_count(verbs) == 6)
+        if (drop(cleat_value_at(rules, i - 1)))
             r = cleat_draft_remove(draft, path, err);
     }
     return r;
@@ -148,12 +166,22 @@ static int manifests_cluster_role(struct manifests *manifests, struct cleat_draf
     const struct cleat_manifests_options *options = manifests->options;
     if (!cleat_value_is(cleat_value_find(cleat_draft_base(draft), "metadata.name"), "cleat"))
         return 0;
-    int r = options->kinds ? manifests_drop_rules(draft, manifests->err) : 0;
+    int r = options->kinds ? manifests_drop_rules(draft, rule_is_of_kinds, manifests->err) : 0;
+    if (r == 0 && options->cert_manager)
+        r = manifests_drop_rules(draft, rule_is_of_mutating, manifests->err);
     if (r == 0)
         r = manifests_rules_of(draft, options->kinds, manifests->err);
     if (r == 0)
         r = manifests_rules_of(draft, options->more_kinds, manifests->err);
     return r;
+}
+
+/* With cert-manager the server neither keeps a certificate nor fills bundles in. */
+static int manifests_role(struct manifests *manifests, struct cleat_draft *draft)
+{
+    return manifests->options->cert_manager
+               ? manifests_drop_rules(draft, rule_is_of_secrets, manifests->err)
+               : 0;
 }
 
 static int manifests_binding(struct manifests *manifests, struct cleat_draft *draft)
@@ -262,16 +290,69 @@ static int manifests_deployment(struct manifests *manifests, struct cleat_draft 
     return r;
 }
 
+/* The host of @url (NULL: none) without port and brackets; true where it is an IP address. */
+static bool manifests_url_host(const char *url, char *host, size_t size)
+{
+    struct in6_addr address;
+    host[0] = '\0';
+    if (!url)
+        return false;
+    url += strlen(MANIFESTS_SCHEME);
+    bool brackets = *url == '[';
+    url += brackets;
+    snprintf(host, size, "%.*s", (int)strcspn(url, brackets ? "]" : ":/?#"), url);
+    return brackets || inet_pton(AF_INET, host, &address) == 1;
+}
+
+static int manifests_dns_name(struct manifests *manifests, struct cleat_draft *draft,
+                              const char *path, const char *domain)
+{
+    char name[96]; /* a label and what is around it */
+    (void)snprintf(name, sizeof(name), "cleat.%s.%s", manifests->options->namespace_, domain);
+    return cleat_draft_set_text(draft, path, name, manifests->err);
+}
+
+/* A host as an element of a list, which it may begin. */
+static int manifests_host(struct cleat_draft *draft, const char *path, const char *host,
+                          struct cleat_err *err)
+{
+    char json[300];
+    (void)snprintf(json, sizeof(json), "\"%s\"",
+                   host); /* a name or an address: nothing to escape */
+    return cleat_draft_append_json(draft, path, json, err);
+}
+
+static int manifests_certificate(struct manifests *manifests, struct cleat_draft *draft)
+{
+    char host[256];
+    bool is_address = manifests_url_host(manifests->options->webhook_url, host, sizeof(host));
+    int r = manifests_dns_name(manifests, draft, "spec.dnsNames[0]", "svc");
+    if (r == 0)
+        r = manifests_dns_name(manifests, draft, "spec.dnsNames[1]", "svc.cluster.local");
+    if (r == 0 && *host)
+        r = manifests_host(draft, is_address ? "spec.ipAddresses" : "spec.dnsNames", host,
+                           manifests->err);
+    return r;
+}
+
+static int manifests_service_monitor(struct manifests *manifests, struct cleat_draft *draft)
+{
+    return manifests_dns_name(manifests, draft, "spec.endpoints[0].tlsConfig.serverName", "svc");
+}
+
 static const struct {
     const char *kind;
     int (*change)(struct manifests *manifests, struct cleat_draft *draft);
 } manifests_changes[] = {
     {"ClusterRole", manifests_cluster_role},
+    {"Role", manifests_role},
     {"ClusterRoleBinding", manifests_binding},
     {"RoleBinding", manifests_binding},
     {"MutatingWebhookConfiguration", manifests_configuration},
     {"ValidatingWebhookConfiguration", manifests_configuration},
     {"Deployment", manifests_deployment},
+    {"Certificate", manifests_certificate},
+    {"ServiceMonitor", manifests_service_monitor},
 };
 
 static int manifests_namespace(struct manifests *manifests, struct cleat_draft *draft)
@@ -302,20 +383,6 @@ static int manifests_emit(void *arg, struct cleat_document *document)
     return r == 0 ? manifests->fn(manifests->arg, object, manifests->err) : r;
 }
 
-/* The host of @url (NULL: none) without port and brackets; true where it is an IP address. */
-static bool manifests_url_host(const char *url, char *host, size_t size)
-{
-    struct in6_addr address;
-    host[0] = '\0';
-    if (!url)
-        return false;
-    url += strlen(MANIFESTS_SCHEME);
-    bool brackets = *url == '[';
-    url += brackets;
-    snprintf(host, size, "%.*s", (int)strcspn(url, brackets ? "]" : ":/?#"), url);
-    return brackets || inet_pton(AF_INET, host, &address) == 1;
-}
-
 /* A host that is more than a name or an address would change the manifests' structure. */
 bool cleat_manifests_url_valid(const char *url)
 {
@@ -328,32 +395,16 @@ bool cleat_manifests_url_valid(const char *url)
     return cleat_name_is_dns_subdomain(cleat_str_of(host));
 }
 
-static int manifests_cert_manager(struct manifests *manifests)
+/* Files that are there only when they are asked for; all others always are. */
+static bool manifests_wants(const struct cleat_manifests_options *options, const char *path)
 {
-    static const char format[] = "apiVersion: cert-manager.io/v1\n"
-                                 "kind: Issuer\n"
-                                 "metadata: {name: cleat, namespace: cleat-system}\n"
-                                 "spec: {selfSigned: {}}\n"
-                                 "---\n"
-                                 "apiVersion: cert-manager.io/v1\n"
-                                 "kind: Certificate\n"
-                                 "metadata: {name: cleat-webhook-cert, namespace: cleat-system}\n"
-                                 "spec:\n"
-                                 "  secretName: cleat-webhook-cert\n"
-                                 "  issuerRef: {name: cleat, kind: Issuer}\n"
-                                 "  privateKey: {algorithm: ECDSA, size: 256}\n"
-                                 "  dnsNames: [cleat.%s.svc%s%s]\n"
-                                 "  ipAddresses: [%s%s%s]\n";
-    char host[256] = "";
-    bool is_address = manifests_url_host(manifests->options->webhook_url, host, sizeof(host));
-    const char *name = is_address ? "" : host;
-    const char *quote = is_address ? "\"" : "";
-    char *yaml = cleat_mem_format(format, manifests->options->namespace_, *name ? ", " : "", name,
-                                  quote, is_address ? host : "", quote);
-    int r = yaml ? cleat_yaml_each(cleat_str_of(yaml), manifests_emit, manifests, manifests->err)
-                 : -ENOMEM;
-    cleat_mem_free(yaml);
-    return r;
+    if ((strcmp(path, "crds.yaml") == 0) != options->crds)
+        return false;
+    if (strncmp(path, MANIFESTS_CERT_MANAGER, strlen(MANIFESTS_CERT_MANAGER)) == 0)
+        return options->cert_manager;
+    if (strncmp(path, MANIFESTS_MONITORING, strlen(MANIFESTS_MONITORING)) == 0)
+        return options->service_monitor;
+    return true;
 }
 
 int cleat_manifests_each(const struct cleat_manifests_options *options,
@@ -375,9 +426,7 @@ int cleat_manifests_each(const struct cleat_manifests_options *options,
         return cleat_err_set(err, -EINVAL, "a Deployment can't have %lld replicas",
                              (long long)effective.replicas);
     for (const struct cleat_embedded *file = cleat_manifests; r == 0 && file->path; file++)
-        if ((strcmp(file->path, "crds.yaml") == 0) == effective.crds)
+        if (manifests_wants(&effective, file->path))
             r = cleat_yaml_each(cleat_str_of(file->text), manifests_emit, &manifests, err);
-    if (r == 0 && effective.cert_manager && !effective.crds)
-        r = manifests_cert_manager(&manifests);
     return r;
 }

@@ -18,6 +18,7 @@ struct cleat_manifests_options {
     int64_t replicas;        /* 0: as in deploy/ */
     const char *webhook_url; /* base URL instead of the Service; NULL: none */
     bool cert_manager;       /* certificates by cert-manager instead of our own */
+    bool service_monitor;    /* a ServiceMonitor for the Prometheus operator too */
     /* Kinds that may be mirrored: "Secret", "deployments.apps", "apps/Deployment"; NULL: Secret and
      * ConfigMap. */
     char *const *kinds;

@@ -275,7 +275,8 @@ START_TEST(test_cert_manager)
     struct cleat_value certificate = find(&objects, "Certificate", "cleat-webhook-cert");
     ck_assert(is(certificate, "metadata.namespace", "cleat-system"));
     ck_assert(is(certificate, "spec.dnsNames[0]", "cleat.cleat-system.svc"));
-    ck_assert_uint_eq(cleat_value_count(cleat_value_find(certificate, "spec.dnsNames")), 1);
+    ck_assert(is(certificate, "spec.dnsNames[1]", "cleat.cleat-system.svc.cluster.local"));
+    ck_assert_uint_eq(cleat_value_count(cleat_value_find(certificate, "spec.dnsNames")), 2);
     ck_assert(is(find(&objects, "Issuer", "cleat"), "metadata.namespace", "cleat-system"));
     ck_assert(is(find(&objects, "MutatingWebhookConfiguration", "cleat-mutating"), injected,
                  "cleat-system/cleat-webhook-cert"));
@@ -287,6 +288,10 @@ START_TEST(test_cert_manager)
         is(deployment, "spec.template.spec.volumes[0].secret.secretName", "cleat-webhook-cert"));
     ck_assert(is(deployment, "spec.template.spec.containers[0].volumeMounts[0].mountPath",
                  "/var/run/cleat/certs"));
+    /* What somebody else does needs no right of ours. */
+    ck_assert(!has_rule(find(&objects, "Role", "cleat"), "", "secrets", "create"));
+    ck_assert(!has_rule(find(&objects, "ClusterRole", "cleat"), "admissionregistration.k8s.io",
+                        "mutatingwebhookconfigurations", "update"));
     drop(&objects);
     make(&(struct cleat_manifests_options){.crds = false}, &objects);
     ck_assert(!cleat_value_is_present(find(&objects, "Certificate", "cleat-webhook-cert")));
@@ -296,12 +301,27 @@ START_TEST(test_cert_manager)
 }
 END_TEST
 
+START_TEST(test_service_monitor)
+{
+    struct objects objects;
+    make(&(struct cleat_manifests_options){.namespace_ = "elsewhere", .service_monitor = true},
+         &objects);
+    struct cleat_value monitor = find(&objects, "ServiceMonitor", "cleat");
+    ck_assert(is(monitor, "metadata.namespace", "elsewhere"));
+    ck_assert(is(monitor, "spec.endpoints[0].tlsConfig.serverName", "cleat.elsewhere.svc"));
+    drop(&objects);
+    make(&(struct cleat_manifests_options){.crds = false}, &objects);
+    ck_assert(!cleat_value_is_present(find(&objects, "ServiceMonitor", "cleat")));
+    drop(&objects);
+}
+END_TEST
+
 START_TEST(test_cert_manager_covers_the_url)
 {
     static const struct {
         const char *url, *path, *text;
     } cases[] = {
-        {"https://hooks.example.com/base", "spec.dnsNames[1]", "hooks.example.com"},
+        {"https://hooks.example.com/base", "spec.dnsNames[2]", "hooks.example.com"},
         {"https://10.1.2.3:9443", "spec.ipAddresses[0]", "10.1.2.3"},
         {"https://[fd00::1]:9443", "spec.ipAddresses[0]", "fd00::1"},
     };
@@ -439,5 +459,6 @@ CLEAT_SUITE_MAIN("manifests", test_plain_is_what_deploy_holds, test_crds_come_al
                  test_roles_have_no_wildcard, test_kinds_and_further_kinds,
                  test_namespace_is_changed_everywhere, test_url_replaces_the_service,
                  test_url_reaches_the_server, test_image_and_replicas, test_cert_manager,
-                 test_cert_manager_covers_the_url, test_bad_options, test_kind_as_people_write_it,
-                 test_the_callee_ends_it, test_memory_leaves_no_rule_too_many)
+                 test_service_monitor, test_cert_manager_covers_the_url, test_bad_options,
+                 test_kind_as_people_write_it, test_the_callee_ends_it,
+                 test_memory_leaves_no_rule_too_many)
