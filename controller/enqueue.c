@@ -3,6 +3,7 @@
  * From events to keys: does the event belong to the watch, do the predicates let it pass, which
  * keys does it mean, and how urgent is it. Runs on the events thread.
  */
+#include <errno.h>
 #include <string.h>
 
 #include <cleat/owner.h>
@@ -10,6 +11,7 @@
 
 #include "base/check.h"
 #include "controller/controller.h"
+#include "controller/handler.h"
 #include "controller/queue.h"
 
 static const struct cleat_str enqueue_local = {"", 0};
@@ -19,7 +21,10 @@ void cleat_enqueue_key(struct cleat_enqueue *enqueue, struct cleat_str namespace
 {
     struct cleat_controller *controller = enqueue->controller;
     struct cleat_queue_add add = {.priority = enqueue->priority};
-    int rc = cleat__queue_add_str(controller->queue, enqueue_local, namespace_, name, &add);
+    int rc;
+    do
+        rc = cleat__queue_add_str(controller->queue, enqueue_local, namespace_, name, &add);
+    while (rc == -ENOMEM && cleat__events_wait_memory());
     if (rc < 0) {
         struct cleat_err err = CLEAT_ERR_INIT;
         (void)cleat_err_set(&err, rc, "queue %s: key %.*s/%.*s isn't taken", controller->name,

@@ -10,7 +10,7 @@
 /* How long the events thread waits before it asks for memory again. */
 #define EVENTS_MEMORY_MS 100
 
-static _Thread_local bool events_here;
+static _Thread_local struct cleat__events *events_here; /* whose thread this is */
 
 /* A record in the events thread's hands, with its objects. */
 struct events_item {
@@ -59,7 +59,7 @@ int cleat__events_add(struct cleat__events *events, struct cleat_store *store)
 
 bool cleat__events_here(void)
 {
-    return events_here;
+    return events_here != NULL;
 }
 
 /* Handlers. */
@@ -248,6 +248,11 @@ static bool events_wait_memory(struct cleat__events *events)
     bool stop = events->ring.stop;
     cleat_lock_release(&events->ring.lock);
     return !stop;
+}
+
+bool cleat__events_wait_memory(void)
+{
+    return events_here && events_wait_memory(events_here);
 }
 
 /* Objects of a record. False: it's time to stop. */
@@ -474,7 +479,7 @@ static int64_t events_wait_ms(const struct cleat__events *events)
 void cleat__events_run(struct cleat__events *events)
 {
     struct cleat__ring *ring = &events->ring;
-    events_here = true;
+    events_here = events;
     for (bool stop = false; !stop;) {
         bool any = cleat__events_turn(events);
         cleat_lock_take(&ring->lock);
@@ -484,7 +489,7 @@ void cleat__events_run(struct cleat__events *events)
         stop = ring->stop;
         cleat_lock_release(&ring->lock);
     }
-    events_here = false;
+    events_here = NULL;
 }
 
 void cleat__events_stop(struct cleat__events *events)

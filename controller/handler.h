@@ -51,6 +51,9 @@ void cleat__events_stop(struct cleat__events *events);
 bool cleat__events_turn(struct cleat__events *events);
 /** True on a thread that runs handlers. */
 bool cleat__events_here(void);
+/** For what a handler couldn't do for lack of memory: waits a moment, so that nothing is lost.
+ * False where it's time to stop, and on other threads: then it isn't tried again. */
+bool cleat__events_wait_memory(void);
 /** Frees the handlers that are left; the events thread has ended. */
 void cleat__store_free_handlers(struct cleat_store *store);
 

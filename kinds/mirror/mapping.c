@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kinds/mirror/mapping.h"
 
+#include <errno.h>
+
 #include "base/check.h"
+#include "controller/handler.h"
 #include "kinds/mirror/conflict.h"
 #include "kinds/mirror/copy.h"
 #include "kinds/mirror/state.h"
@@ -22,18 +25,22 @@ static int mapping_visit(void *arg, struct cleat_object *object)
 {
     const struct mapping_walk *walk = arg;
     struct mirror_spec spec;
-    if (cleat__mirror_spec_read(cleat_object_value(object), &spec, NULL) < 0)
-        return 0; /* it says so in its own status */
+    int rc = cleat__mirror_spec_read(cleat_object_value(object), &spec, NULL);
+    if (rc < 0)
+        return rc == -ENOMEM ? rc : 0; /* what it lacks it says in its own status */
     if (walk->concerns(walk, &spec))
         cleat_enqueue_key(walk->enqueue, mapping_cluster, cleat_object_name(object));
     cleat__mirror_spec_fini(&spec);
     return 0;
 }
 
+/* Without memory it begins anew when there is some: a key that is added twice is one key. */
 static void mapping_walk_all(struct mapping_walk *walk)
 {
-    cleat_ignore(cleat_store_each(walk->mirror->mirrors, NULL, mapping_visit, walk)); /* memory: the
-                                                              resync finds what this one missed */
+    int rc;
+    do
+        rc = cleat_store_each(walk->mirror->mirrors, NULL, mapping_visit, walk);
+    while (rc == -ENOMEM && cleat__events_wait_memory());
 }
 
 static bool mapping_is_rival(const struct mapping_walk *walk, const struct mirror_spec *spec)
@@ -105,7 +112,11 @@ void cleat__mirror_map_rivals(void *arg, struct cleat_object *object, struct cle
 {
     struct mapping_walk walk = {cleat__mirror_of(arg), object, enqueue, mapping_is_rival, NULL};
     struct mirror_spec spec;
-    if (cleat__mirror_spec_read(cleat_object_value(object), &spec, NULL) < 0)
+    int rc;
+    do
+        rc = cleat__mirror_spec_read(cleat_object_value(object), &spec, NULL);
+    while (rc == -ENOMEM && cleat__events_wait_memory());
+    if (rc < 0)
         return;
     walk.spec = &spec;
     mapping_walk_all(&walk);

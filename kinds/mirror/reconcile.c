@@ -28,7 +28,7 @@ static bool reconcile_is_known(const struct cleat_object *object)
            cleat_object_generation(object);
 }
 
-static int reconcile_guard(struct mirror_pass *pass)
+static int reconcile_guard(struct mirror_pass *pass, struct cleat_err *ret_err)
 {
     CLEAT_CLEANUP(cleat_object_unrefp) struct cleat_object *configuration = NULL;
     struct cleat_err err = CLEAT_ERR_INIT;
@@ -36,9 +36,11 @@ static int reconcile_guard(struct mirror_pass *pass)
                                 CLEAT_STR(MIRROR_VALIDATING_CONFIGURATION), &configuration);
     if (rc == 0)
         rc = cleat__mirror_guard_check(cleat_object_value(configuration), &err);
-    else
+    else if (rc > 0)
         rc = cleat_err_set(&err, -EPERM, "%s %s", MIRROR_VALIDATING_CONFIGURATION,
                            rc == CLEAT_STORE_MISSING ? "is missing" : "can't be read");
+    if (rc == -ENOMEM)
+        return cleat_err_set(ret_err, rc, "%s can't be read", MIRROR_VALIDATING_CONFIGURATION);
     if (rc == 0 || reconcile_is_known(pass->object))
         return 0;
     pass->tally.not_observed = true;
@@ -49,7 +51,8 @@ static int reconcile_guard(struct mirror_pass *pass)
     return RECONCILE_OVER;
 }
 
-static int reconcile_spec(struct mirror_pass *pass)
+/* Lack of memory is no fault of the spec: tried again. */
+static int reconcile_spec(struct mirror_pass *pass, struct cleat_err *ret_err)
 {
     struct cleat_err err = CLEAT_ERR_INIT;
     int rc = cleat__mirror_spec_read(cleat_object_value(pass->object), &pass->spec, &err);
@@ -57,6 +60,8 @@ static int reconcile_spec(struct mirror_pass *pass)
         rc = cleat__mirror_spec_check(&pass->spec, cleat_object_name(pass->object), &err);
     if (rc == 0)
         return 0;
+    if (rc == -ENOMEM)
+        return cleat_err_set(ret_err, rc, "spec: %s", cleat_err_text(&err));
     cleat__mirror_tally_whole(&pass->tally, MIRROR_FAILED, true, "%s", cleat_err_text(&err));
     return RECONCILE_OVER;
 }
@@ -230,9 +235,9 @@ static void reconcile_see_writes(struct mirror_pass *pass)
 
 static int reconcile_steps(struct mirror_pass *pass, struct cleat_err *err)
 {
-    int rc = reconcile_guard(pass);
+    int rc = reconcile_guard(pass, err);
     if (rc == 0)
-        rc = reconcile_spec(pass);
+        rc = reconcile_spec(pass, err);
     if (rc == 0)
         rc = reconcile_kind(pass, err);
     if (rc == 0)

@@ -23,7 +23,7 @@
 
 #define SWEEP_MOST 2000u
 #define SWEEP_FRAMES 24           /* of a stack that count as its site */
-#define SWEEP_LIMIT_S 60u         /* one injection with all that follows it */
+#define SWEEP_LIMIT_S 150u        /* one injection with all that follows it */
 #define SWEEP_FAILURES_MAX 12u    /* of one scene and mode, then its sweep ends */
 #define SWEEP_REQUESTS_MAX 400000 /* an untouched run */
 #define SWEEP_BOARD "CLEAT_SWEEP_BOARD"
@@ -107,9 +107,32 @@ static uint64_t sweep_stack_hash(void)
     return hash;
 }
 
+/* True where a word of the list @threads is the beginning of @name. */
+static bool sweep_is_listed(const char *threads, const char *name)
+{
+    for (const char *word = threads; *word;) {
+        size_t length = strcspn(word, ",");
+        if (strncmp(word, name, length) == 0)
+            return true;
+        word += length + (word[length] == ',');
+    }
+    return false;
+}
+
+/* A thread gets its name right after its start, so that only a match is final. */
 static bool sweep_counts(void)
 {
-    return !(child.scene->flags & SWEEP_HERE) || sweep_here;
+    static _Thread_local bool matched;
+    const char *threads = child.scene->threads;
+    char name[16] = "";
+    if (!threads || matched)
+        return true;
+    if (sweep_here)
+        return sweep_is_listed(threads, "here");
+    matched = sweep_is_listed(threads, "there") ||
+              (pthread_getname_np(pthread_self(), name, sizeof(name)) == 0 && name[0] &&
+               sweep_is_listed(threads, name));
+    return matched;
 }
 
 static bool sweep_note(void)

@@ -34,9 +34,8 @@ enum sweep_flag {
     SWEEP_TOLERANT = 1,  /* may get over a refused request and succeed */
     SWEEP_OTHER = 2,     /* may report it as something else than -ENOMEM (a broken connection) */
     SWEEP_UNNAMED = 4,   /* has no place for a text */
-    SWEEP_HERE = 8,      /* only the requests of the thread that runs it count */
-    SWEEP_ONCE = 16,     /* no "ever": the scene can't end without memory */
-    SWEEP_LIBRARIES = 32 /* swept a second time with what libraries ask for, where they let us */
+    SWEEP_ONCE = 8,      /* no "ever": the scene can't end without memory */
+    SWEEP_LIBRARIES = 16 /* swept a second time with what libraries ask for, where they let us */
 };
 
 /** One scenario. */
@@ -47,6 +46,9 @@ struct sweep_scene {
     bool (*whole)(void *arg);                     /* nothing is torn; may be NULL */
     void (*close)(void *arg);                     /* may be NULL */
     unsigned flags;
+    /* Whose requests count: "here" (the thread that runs it), "there" (all others), beginnings of
+       threads' names; several with commas; NULL: everybody's. */
+    const char *threads;
     size_t most; /* injections a mode, about; 0: 2,000 */
 };
 

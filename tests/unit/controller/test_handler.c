@@ -426,10 +426,37 @@ START_TEST(test_late_handler_misses_nothing_without_memory)
 }
 END_TEST
 
+static void wait_handler(void *arg, const struct cleat_event *event)
+{
+    atomic_store((_Atomic(int) *)arg, cleat__events_wait_memory() ? 1 : 2);
+}
+
+/* What a handler has no memory for may wait on the events thread, and nowhere else. */
+START_TEST(test_handlers_may_wait_for_memory)
+{
+    struct store_fixture f;
+    struct cleat_thread thread = CLEAT_THREAD_INIT;
+    struct cleat_handler *handler = NULL;
+    _Atomic(int) waited = 0;
+    store_fixture_init(&f);
+    uint16_t feed = store_fixture_feed(&f, NULL, NULL);
+    ck_assert_int_gt(store_fixture_put(&f, feed, "a/x", "1", ""), STORE_SAME);
+    ck_assert_int_eq(cleat_store_handler(f.store, wait_handler, &waited, &handler, NULL), 0);
+    ck_assert_int_eq(cleat_thread_start(&thread, "events", 0, run_events, &f.events, NULL), 0);
+    CLEAT_WAIT_FOR(atomic_load(&waited) != 0, 10000);
+    ck_assert_int_eq(atomic_load(&waited), 1);
+    ck_assert(!cleat__events_wait_memory());
+    cleat__events_stop(&f.events);
+    cleat_thread_join(&thread);
+    handler = cleat_handler_remove(handler);
+    store_fixture_fini(&f);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("handler", test_changes_of_a_key_join,
                  test_another_object_of_the_name_is_an_end_and_a_beginning,
                  test_same_content_in_a_new_version_is_no_event,
                  test_late_handler_is_given_the_store, test_changes_during_a_replay_are_told_once,
                  test_relist_tells_ends_first, test_resync_gives_everything_once_more,
                  test_removal_waits_for_the_call, test_writer_readers_and_handlers_at_once,
-                 test_late_handler_misses_nothing_without_memory)
+                 test_late_handler_misses_nothing_without_memory, test_handlers_may_wait_for_memory)
