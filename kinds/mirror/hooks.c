@@ -7,8 +7,10 @@
 #include "kinds/mirror/hooks.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cleat/write.h>
 
@@ -113,36 +115,106 @@ static void hooks_write_client(const struct mirror_hooks_where *where, struct cl
     cleat_buffer_byte(json, '}');
 }
 
+/* What isn't ours to guard: our own namespace and that of the cluster's parts. */
+static void hooks_write_namespaces(const struct mirror_hooks_where *where,
+                                   struct cleat_buffer *json)
+{
+    cleat_buffer_text(json, "\"namespaceSelector\":{\"matchExpressions\":[{\"key\":"
+                            "\"kubernetes.io/metadata.name\",\"operator\":\"NotIn\","
+                            "\"values\":[\"kube-system\",");
+    cleat_write_string(json, cleat_str_of(where->namespace_));
+    cleat_buffer_text(json, "]}]},");
+}
+
+/* A call less for each of our own writes. A name that a CEL literal can't hold as it is goes
+ * without. */
+static void hooks_write_conditions(const struct mirror_hooks_where *where,
+                                   struct cleat_buffer *json)
+{
+    if (!where->username || strpbrk(where->username, "'\\\n\r"))
+        return;
+    char *text = cleat_mem_format("request.userInfo.username != '%s'", where->username);
+    cleat_buffer_text(json, "\"matchConditions\":[{\"name\":\"not-by-cleat\",\"expression\":");
+    if (text)
+        cleat_write_string(json, cleat_str_of(text));
+    else
+        json->failed = -ENOMEM;
+    cleat_buffer_text(json, "}],");
+    cleat_mem_free(text);
+}
+
 /* All fields that the API server would fill in are there, so that they compare equal. */
+static void hooks_write_own(const struct mirror_hooks_where *where, struct cleat_str bundle,
+                            const struct mirror_hooks_kind *kinds, size_t count,
+                            struct cleat_buffer *json)
+{
+    cleat_buffer_text(json, "{\"name\":\"" MIRROR_HOOKS_NAME "\",\"clientConfig\":");
+    hooks_write_client(where, bundle, json);
+    cleat_buffer_text(json, ",\"rules\":[");
+    hooks_write_rules(kinds, count, json);
+    cleat_buffer_text(json, "],\"failurePolicy\":\"Ignore\",\"matchPolicy\":\"Equivalent\",");
+    hooks_write_namespaces(where, json);
+    hooks_write_conditions(where, json);
+    cleat_buffer_text(json, "\"objectSelector\":{\"matchExpressions\":[{\"key\":\"" MIRROR_LABEL
+                            "\",\"operator\":\"Exists\"}]},\"sideEffects\":\"None\","
+                            "\"timeoutSeconds\":5,\"admissionReviewVersions\":[\"v1\"]}");
+}
+
+static bool hook_is_own(struct cleat_value hook)
+{
+    return cleat_value_is(cleat_value_get(hook, "name"), MIRROR_HOOKS_NAME);
+}
+
+struct cleat_value cleat__mirror_hooks_own(struct cleat_value hooks)
+{
+    for (size_t i = 0; i < cleat_value_count(hooks); i++)
+        if (hook_is_own(cleat_value_at(hooks, i)))
+            return cleat_value_at(hooks, i);
+    return CLEAT_VALUE_NONE;
+}
+
+static void hooks_write_comma(size_t *written, struct cleat_buffer *json)
+{
+    if ((*written)++ > 0)
+        cleat_buffer_byte(json, ',');
+}
+
 int cleat__mirror_hooks_write(const struct mirror_hooks_where *where, struct cleat_str bundle,
                               const struct mirror_hooks_kind *kinds, size_t count,
-                              struct cleat_buffer *json)
+                              struct cleat_value have, struct cleat_buffer *json)
 {
+    size_t written = 0;
+    bool own = count == 0; /* written, or not to be */
     cleat_buffer_byte(json, '[');
-    if (count > 0) {
-        cleat_buffer_text(json, "{\"name\":\"copies.mirrors.cleat.dev\",\"clientConfig\":");
-        hooks_write_client(where, bundle, json);
-        cleat_buffer_text(json, ",\"rules\":[");
-        hooks_write_rules(kinds, count, json);
-        cleat_buffer_text(json,
-                          "],\"failurePolicy\":\"Ignore\",\"matchPolicy\":\"Equivalent\","
-                          "\"namespaceSelector\":{},\"objectSelector\":{\"matchExpressions\":[{"
-                          "\"key\":\"" MIRROR_LABEL "\",\"operator\":\"Exists\"}]},"
-                          "\"sideEffects\":\"None\",\"timeoutSeconds\":5,"
-                          "\"admissionReviewVersions\":[\"v1\"]}");
+    for (size_t i = 0; i < cleat_value_count(have); i++) {
+        struct cleat_value hook = cleat_value_at(have, i);
+        if (hook_is_own(hook) && own)
+            continue; /* the API server refuses a second of the name anyway */
+        hooks_write_comma(&written, json);
+        if (hook_is_own(hook)) {
+            hooks_write_own(where, bundle, kinds, count, json);
+            own = true;
+        } else if (cleat_write_json(json, hook, NULL) < 0) {
+            json->failed = -ENOMEM;
+        }
+    }
+    if (!own) {
+        hooks_write_comma(&written, json);
+        hooks_write_own(where, bundle, kinds, count, json);
     }
     cleat_buffer_byte(json, ']');
     return json->failed;
 }
 
 /* The bundle that stands there already, or the one that our other configuration has. */
-static struct cleat_str hooks_bundle(struct cleat_value own, const struct cleat_object *other,
+static struct cleat_str hooks_bundle(struct cleat_value have, const struct cleat_object *other,
                                      struct cleat_scratch *scratch)
 {
-    const struct cleat_value configurations[] = {own, other ? cleat_object_value(other)
-                                                            : CLEAT_VALUE_NONE};
+    struct cleat_value others =
+        other ? cleat_value_get(cleat_object_value(other), "webhooks") : CLEAT_VALUE_NONE;
+    const struct cleat_value hooks[] = {cleat__mirror_hooks_own(have), cleat_value_at(others, 0)};
     for (size_t i = 0; i < 2; i++) {
-        struct cleat_value hook = cleat_value_at(cleat_value_get(configurations[i], "webhooks"), 0);
+        struct cleat_value hook = hooks[i];
         struct cleat_value config = cleat_value_get(hook, "clientConfig");
         struct cleat_str bundle = cleat_value_text(cleat_value_get(config, "caBundle"), scratch);
         if (bundle.length > 0)
@@ -187,18 +259,20 @@ static int hooks_keep(struct cleat_mirror *mirror, const struct cleat_context *c
     CLEAT_CLEANUP(cleat_object_unrefp) struct cleat_object *other = NULL;
     struct cleat_buffer json = CLEAT_BUFFER_INIT(HOOKS_BYTES_MAX);
     struct cleat_scratch scratch;
-    const struct mirror_hooks_where where = {mirror->webhook_url, mirror->own_namespace};
+    const struct mirror_hooks_where where = {
+        mirror->webhook_url, mirror->own_namespace,
+        atomic_load_explicit(&mirror->own_username, memory_order_acquire)};
     cleat_ignore(cleat_store_lookup(mirror->configurations, CLEAT_STR(""),
                                     CLEAT_STR(MIRROR_VALIDATING_CONFIGURATION),
                                     &other)); /* without it there is no bundle yet */
-    struct cleat_value own = cleat_object_value(configuration);
+    struct cleat_value have = cleat_value_get(cleat_object_value(configuration), "webhooks");
     if (kinds->count > 1)
         qsort(kinds->list, kinds->count, sizeof(*kinds->list), kinds_compare);
-    int rc = cleat__mirror_hooks_write(&where, hooks_bundle(own, other, &scratch), kinds->list,
-                                       kinds->count, &json);
+    int rc = cleat__mirror_hooks_write(&where, hooks_bundle(have, other, &scratch), kinds->list,
+                                       kinds->count, have, &json);
     if (rc < 0)
         rc = cleat_err_set(err, rc, MIRROR_COPIES_CONFIGURATION ": out of memory");
-    else if (!hooks_same(cleat_value_get(own, "webhooks"), json.data))
+    else if (!hooks_same(have, json.data))
         rc = hooks_update(context, configuration, json.data, err);
     cleat_buffer_fini(&json);
     return rc;

@@ -305,6 +305,43 @@ START_TEST(test_hooks_name_the_kinds)
 }
 END_TEST
 
+/* Whoever changes our entry sees it put right; what they add beside it is theirs. */
+START_TEST(test_hooks_are_put_right)
+{
+    static const char foreign[] =
+        "{\"webhooks\":[{\"name\":\"other.example.com\",\"clientConfig\":{\"url\":"
+        "\"https://127.0.0.1:1/other\"},\"rules\":[],\"failurePolicy\":\"Ignore\",\"sideEffects\":"
+        "\"None\",\"admissionReviewVersions\":[\"v1\"]},{\"name\":\"copies.mirrors.cleat.dev\","
+        "\"clientConfig\":{\"url\":\"https://127.0.0.1:1/elsewhere\"},\"rules\":[{\"apiGroups\":"
+        "[\"*\"],\"apiVersions\":[\"*\"],\"operations\":[\"*\"],\"resources\":[\"*\"]}],"
+        "\"failurePolicy\":\"Fail\",\"sideEffects\":\"None\",\"admissionReviewVersions\":[\"v1\"]}]"
+        "}";
+    struct mirror_fixture fixture;
+    open_with_ci(&fixture);
+    fixture_mirror(&fixture, "reg", "reg", TEAM);
+    FIXTURE_WAIT(&fixture, "reg", "Synced", 1, 1);
+    ck_assert_int_eq(cluster_patch(&fixture.cluster, &fixture_hooks, NULL, "cleat-copies", foreign),
+                     0);
+    CLEAT_WAIT_FOR(cluster_has(&fixture.cluster, &fixture_hooks, NULL, "cleat-copies",
+                               "webhooks[1].failurePolicy", "Ignore"),
+                   10000);
+    ck_assert(cluster_has(&fixture.cluster, &fixture_hooks, NULL, "cleat-copies",
+                          "webhooks[1].rules[0].resources[0]", "secrets"));
+    ck_assert(cluster_has(&fixture.cluster, &fixture_hooks, NULL, "cleat-copies",
+                          "webhooks[1].clientConfig.url",
+                          "https://127.0.0.1:1/validate-cleat-dev-copies"));
+    ck_assert(cluster_has(&fixture.cluster, &fixture_hooks, NULL, "cleat-copies",
+                          "webhooks[0].clientConfig.url", "https://127.0.0.1:1/other"));
+    ck_assert_int_eq(cluster_remove(&fixture.cluster, &fixture_mirrors, NULL, "reg"), 0);
+    CLEAT_WAIT_FOR(!cluster_has(&fixture.cluster, &fixture_hooks, NULL, "cleat-copies",
+                                "webhooks[1].name", "copies.mirrors.cleat.dev"),
+                   10000);
+    ck_assert(cluster_has(&fixture.cluster, &fixture_hooks, NULL, "cleat-copies",
+                          "webhooks[0].name", "other.example.com"));
+    fixture_close(&fixture);
+}
+END_TEST
+
 START_TEST(test_absent_namespace)
 {
     struct mirror_fixture fixture;
@@ -345,4 +382,5 @@ CLEAT_SUITE_MAIN("mirror rules", test_conflict_is_skipped, test_conflict_is_repl
                  test_replace_has_limits, test_source_is_not_replaced, test_namespace_refuses,
                  test_source_allows_some, test_copy_is_released, test_older_mirror_has_it,
                  test_kinds, test_tokens_are_never_mirrored, test_forbidden_kind, test_guard,
-                 test_hooks_name_the_kinds, test_absent_namespace, test_failures_mend)
+                 test_hooks_name_the_kinds, test_hooks_are_put_right, test_absent_namespace,
+                 test_failures_mend)
