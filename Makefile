@@ -14,7 +14,7 @@ FIXED_ADDRESSES := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .DEFAULT_GOAL := help
 .PHONY: help packages build test demo bench asan tsan clang fuzz faults coverage format format-fix layers docs style \
-	exports manifests install clean ci
+	exports manifests image install clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -94,6 +94,10 @@ exports: build ## write the lists of exported symbols anew
 
 manifests: build ## make deploy/install.yaml of deploy/base anew
 	tools/check-manifests.sh --update build/cleat
+
+image: build ## a container image from scratch, build/cleat-image.tar (an OCI archive); needs buildah
+	@tools/install-packages.sh image
+	tools/image.sh build/cleat build/cleat-image.tar
 
 install: build ## install to PREFIX (/usr/local), below DESTDIR
 	cmake --install build --prefix $(PREFIX)

@@ -113,6 +113,13 @@ add_test(NAME kubectl/demo
 set_tests_properties(kubectl/demo PROPERTIES TIMEOUT 240 LABELS kubectl SKIP_RETURN_CODE 77
     ENVIRONMENT "${CLEAT_TEST_ENVIRONMENT}")
 
+# The program in nothing but the image's files. Sanitizers would need /proc and more.
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CLEAT_SANITIZE)
+    add_test(NAME image COMMAND ${PROJECT_SOURCE_DIR}/tests/image/check.sh $<TARGET_FILE:cleat> ${PROJECT_SOURCE_DIR})
+    set_tests_properties(image PROPERTIES TIMEOUT 240 LABELS image SKIP_RETURN_CODE 77
+        ENVIRONMENT "${CLEAT_TEST_ENVIRONMENT}")
+endif()
+
 # The libraries as users get them. Sanitizers would need their run time in the user's program.
 if(NOT CLEAT_SANITIZE)
     cleat_check(exports/libcleat ${CLEAT_TOOLS}/check-exports.sh

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian or Ubuntu packages that are missing, and says which. As root with apt-get, else with
-# a visible sudo. Groups: build (default), test (adds what the tests need), ci (adds compilers and formatter).
-# Usage: install-packages.sh [build|test|ci]
+# a visible sudo. Groups: build (default), test (adds what the tests need), ci (adds compilers, formatter and what reads
+# metrics and builds images), image (adds what builds an image).
+# Usage: install-packages.sh [build|test|ci|image]
 set -eu
 
 packages="build-essential cmake ninja-build pkg-config libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev
@@ -10,9 +11,10 @@ libssl-dev libyaml-dev libgnutls28-dev libxxhash-dev libpcre2-dev"
 case ${1:-build} in
 build) ;;
 test) packages="$packages check nghttp2-proxy openssl" ;;
-ci) packages="$packages check nghttp2-proxy openssl clang clang-format prometheus" ;;
+ci) packages="$packages check nghttp2-proxy openssl clang clang-format prometheus buildah" ;;
+image) packages="$packages binutils buildah ca-certificates" ;;
 *)
-    echo "usage: $0 [build|test|ci]" >&2
+    echo "usage: $0 [build|test|ci|image]" >&2
     exit 2
     ;;
 esac
