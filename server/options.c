@@ -7,6 +7,8 @@
 
 #define OPTIONS_LIFETIME_S_MAX ((int64_t)100 * 365 * 86400)
 
+#define OPTIONS_CONNECTIONS_MAX 100000 /* each is a thread */
+
 #define FLAG(name, type, field) \
     (name), CLEAT_FLAG_##type, offsetof(struct cleat_serve_options, field)
 
@@ -32,9 +34,9 @@ const struct cleat_flag cleat_serve_flags[] = {
     {FLAG("webhook-max-bytes-in-flight", BYTES, webhook_max_bytes_in_flight), "64Mi", NULL, "BYTES",
      "all requests and what they become when parsed", false},
     {FLAG("webhook-max-connections", NUMBER, webhook_max_connections), "1000", NULL, "NUMBER",
-     "open connections; further ones wait", false},
+     "open connections; beyond it the longest waiting one gives way", false},
     {FLAG("webhook-max-connections-per-address", NUMBER, webhook_max_connections_per_address),
-     "250", NULL, "NUMBER", "open connections of one address; further ones are closed", false},
+     "250", NULL, "NUMBER", "open connections of one address; beyond it, its own give way", false},
     {FLAG("webhook-client-ca", TEXT, webhook_client_ca), NULL, NULL, "FILE",
      "CA certificates (PEM): only clients that they vouch for are served; default: any client",
      false},
@@ -177,11 +179,30 @@ static int options_check_lifetimes(const struct cleat_serve_options *options, st
     return 0;
 }
 
+static int options_check_edge(const struct cleat_serve_options *options, struct cleat_err *err)
+{
+    int64_t connections = options->webhook_max_connections;
+    int64_t of_address = options->webhook_max_connections_per_address;
+    if (connections <= 0 || connections > OPTIONS_CONNECTIONS_MAX)
+        return cleat_err_set(err, -EINVAL, "--webhook-max-connections isn't within 1 and %d",
+                             OPTIONS_CONNECTIONS_MAX);
+    if (of_address <= 0 || of_address > OPTIONS_CONNECTIONS_MAX)
+        return cleat_err_set(err, -EINVAL,
+                             "--webhook-max-connections-per-address isn't within 1 and %d",
+                             OPTIONS_CONNECTIONS_MAX);
+    if (options->webhook_client_names && options->webhook_client_names[0] &&
+        !options->webhook_client_ca)
+        return cleat_err_set(err, -EINVAL, "--webhook-client-names needs --webhook-client-ca");
+    return 0;
+}
+
 int cleat_serve_options_check(const struct cleat_serve_options *options, struct cleat_err *err)
 {
     int r = options_check_election(options, err);
     if (r == 0)
         r = options_check_addresses(options, err);
+    if (r == 0)
+        r = options_check_edge(options, err);
     if (r == 0)
         r = options_check_lifetimes(options, err);
     if (r == 0)

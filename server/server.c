@@ -13,7 +13,12 @@
 #include "webhooks/registry.h"
 
 #define SERVER_MAGIC 0x73657276u
-#define SERVER_IDLE_MS 90000
+#define SERVER_HEAD_MS 10000
+#define SERVER_BODY_MS 10000
+/* Longer than the API server's client keeps its idle connections, 90 s: it ends them first, and
+ * no request meets a connection that is being closed. */
+#define SERVER_IDLE_MS 120000
+#define SERVER_WRITE_MS 30000
 
 enum server_state { SERVER_BOUND, SERVER_SERVING, SERVER_STOPPING, SERVER_STOPPED };
 
@@ -24,8 +29,9 @@ struct cleat_server {
     struct cleat_server_options options;
     struct cleat_http_site site;
     struct cleat_tls_slot tls;
-    struct cleat_budget budget; /* where the options ask for one of its own */
-    int fd;                     /* until it serves */
+    struct cleat_tls_clients *clients; /* NULL: any */
+    struct cleat_budget budget;        /* where the options ask for one of its own */
+    int fd;                            /* until it serves */
     uint16_t port;
     struct cleat_lock lock; /* of the state */
     enum server_state state;
@@ -42,8 +48,16 @@ static void server_defaults(struct cleat_server_options *options)
             webhooks ? webhooks->options.body_bytes_max : CLEAT_WEBHOOK_BODY_BYTES_MAX;
     if (options->connections_max == 0)
         options->connections_max = CLEAT_HTTP_CONNECTIONS_MAX;
+    if (options->connections_per_address_max == 0)
+        options->connections_per_address_max = CLEAT_HTTP_CONNECTIONS_PER_ADDRESS_MAX;
+    if (options->head_ms <= 0)
+        options->head_ms = SERVER_HEAD_MS;
+    if (options->body_ms <= 0)
+        options->body_ms = SERVER_BODY_MS;
     if (options->idle_ms <= 0)
         options->idle_ms = SERVER_IDLE_MS;
+    if (options->write_ms <= 0)
+        options->write_ms = SERVER_WRITE_MS;
 }
 
 static int server_fill(struct cleat_server *server, const struct cleat_server_options *options,
@@ -68,7 +82,12 @@ static int server_fill(struct cleat_server *server, const struct cleat_server_op
         return cleat_err_set(err, -ENOMEM, "no memory for a server");
     server->options.name = server->name;
     server->options.bind = server->bind;
-    int r = cleat_http_listen(server->bind, &server->fd, &server->port, err);
+    int r = 0;
+    if (options->client_ca_file)
+        r = cleat_tls_clients_new(options->client_ca_file, options->client_names, &server->clients,
+                                  err);
+    if (r == 0)
+        r = cleat_http_listen(server->bind, &server->fd, &server->port, err);
     if (r < 0)
         cleat_err_prefix(err, "%s server", server->name);
     return r;
@@ -102,12 +121,19 @@ int cleat_server_start(struct cleat_server *server, struct cleat_err *err)
     const struct cleat_http_options http = {
         .name = server->name,
         .clock = options->clock,
+        .log = options->log,
         .site = &server->site,
+        .stats = options->stats,
         .tls = options->tls ? &server->tls : NULL,
+        .clients = server->clients,
         .budget = options->bytes_in_flight_max > 0 ? &server->budget : NULL,
         .body_bytes_max = options->body_bytes_max,
         .connections_max = options->connections_max,
+        .connections_per_address_max = options->connections_per_address_max,
+        .head_ms = options->head_ms,
+        .body_ms = options->body_ms,
         .idle_ms = options->idle_ms,
+        .write_ms = options->write_ms,
     };
     cleat_lock_take(&server->lock);
     int r = server->state == SERVER_BOUND
@@ -171,6 +197,7 @@ struct cleat_server *cleat_server_free(struct cleat_server *server)
     if (server->fd >= 0)
         (void)close(server->fd); /* nothing was written to it */
     cleat_tls_slot_fini(&server->tls);
+    (void)cleat_tls_clients_free(server->clients); /* always NULL */
     cleat_lock_fini(&server->lock);
     cleat_mem_free(server->name);
     cleat_mem_free(server->bind);

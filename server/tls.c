@@ -117,12 +117,44 @@ bool cleat_tls_slot_filled(struct cleat_tls_slot *slot)
     return filled;
 }
 
-void cleat_tls_peer_init(struct cleat_tls_peer *peer, struct cleat_tls_slot *slot,
-                         struct gnutls_session_int *session)
+/* Called by GnuTLS after the client's Finished, its last message of a handshake. */
+static int peer_on_finished(gnutls_session_t session, unsigned type, unsigned when,
+                            unsigned incoming, const gnutls_datum_t *message)
 {
-    *peer = (struct cleat_tls_peer){.slot = slot};
-    if (session)
-        gnutls_session_set_ptr(session, peer);
+    struct cleat_tls_peer *peer = gnutls_session_get_ptr(session);
+    cleat_assert(peer);
+    peer->finished = peer->finished || incoming;
+    return 0;
+}
+
+/* Called by GnuTLS within the handshake, also where the client has shown no certificate. */
+static int peer_on_verify(gnutls_session_t session)
+{
+    struct cleat_tls_peer *peer = gnutls_session_get_ptr(session);
+    cleat_assert(peer && peer->clients);
+    peer->accepted = cleat_tls_clients_accept(peer->clients, session, &peer->refusal);
+    return peer->accepted ? 0 : -1;
+}
+
+void cleat_tls_peer_init(struct cleat_tls_peer *peer, struct cleat_tls_slot *slot,
+                         struct cleat_tls_clients *clients, gnutls_session_t session)
+{
+    *peer = (struct cleat_tls_peer){.slot = slot, .clients = session ? clients : NULL};
+    if (!session)
+        return;
+    gnutls_session_set_ptr(session, peer);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST,
+                                       peer_on_finished);
+    if (!clients)
+        return;
+    /* Asked for, not demanded: GnuTLS would refuse by itself, and nobody would know why. */
+    gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
+    gnutls_session_set_verify_function(session, peer_on_verify);
+}
+
+bool cleat_tls_peer_accepted(const struct cleat_tls_peer *peer)
+{
+    return !peer->clients || peer->accepted;
 }
 
 void cleat_tls_peer_release(struct cleat_tls_peer *peer)

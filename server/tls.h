@@ -17,6 +17,7 @@
 #include <cleat/err.h>
 
 #include "base/lock.h"
+#include "server/tls_clients.h"
 
 struct gnutls_session_int;
 struct cleat_tls_identity;
@@ -28,7 +29,12 @@ struct cleat_tls_slot {
 
 struct cleat_tls_peer {
     struct cleat_tls_slot *slot;
-    struct cleat_tls_identity *held; /* of the connection's own thread */
+    struct cleat_tls_clients *clients; /* NULL: any client is taken */
+    /* All of the connection's own thread. */
+    struct cleat_tls_identity *held;
+    bool finished;                  /* the handshake, by the client's last word in it */
+    bool accepted;                  /* the client: judged, and taken */
+    enum cleat_tls_refusal refusal; /* where the handshake doesn't finish: why */
 };
 
 /* TLS 1.2 and 1.3, AEAD alone, forward secrecy, our order: AES-128-GCM is the fastest where the
@@ -51,9 +57,12 @@ int cleat_tls_slot_set(struct cleat_tls_slot *slot, struct cleat_bundle *bundle,
 /** True where there is something to serve with. */
 bool cleat_tls_slot_filled(struct cleat_tls_slot *slot);
 
-/** Binds @session to @peer, before its handshake. */
+/** Binds @session to @peer, before its handshake. With @clients, the client is asked for its
+ * certificate and judged within the handshake. Without a session, nothing is to be judged. */
 void cleat_tls_peer_init(struct cleat_tls_peer *peer, struct cleat_tls_slot *slot,
-                         struct gnutls_session_int *session);
+                         struct cleat_tls_clients *clients, struct gnutls_session_int *session);
+/** True where requests of @peer may be looked at. */
+bool cleat_tls_peer_accepted(const struct cleat_tls_peer *peer);
 /** The handshake is over, one way or the other; repeatable. */
 void cleat_tls_peer_release(struct cleat_tls_peer *peer);
 

@@ -50,9 +50,26 @@ struct cleat_server_options {
     size_t body_bytes_max;        /* 0: that of the webhooks (16 MiB) */
     size_t bytes_in_flight_max; /* of bodies on this server alone, beside the webhooks' own limit of
                                    bodies and what they become; 0: the webhooks' alone */
-    unsigned connections_max;   /* further ones wait to be accepted; 0: 1,000 */
-    int64_t idle_ms; /* a connection without a byte for so long is closed, in whole seconds; 0:
-                        90,000 */
+    /* Open connections; 0: 1,000. Beyond it the one that has waited longest for its client gives
+       way, of the address that holds most; while all are being answered, further ones wait. */
+    unsigned connections_max;
+    /* Of one address; 0: 250. Beyond it the address' own longest waiting one gives way; while all
+       of them are being answered, the new one is closed. */
+    unsigned connections_per_address_max;
+    /* How long what the client does may take, in milliseconds. No trickle of bytes moves these, and
+       none of them counts while a handler runs. 0 is the default. */
+    int64_t head_ms;  /* handshake and first head from the accept; each further head from its line;
+                         10,000 */
+    int64_t body_ms;  /* each body, and a second more for each MiB of it; 10,000 */
+    int64_t idle_ms;  /* between an answer and the next request's line; 120,000 */
+    int64_t write_ms; /* reading an answer; 30,000 */
+    /* Where the edge's own figures go: cleat_http_*; may be the same as metrics. NULL: nowhere. */
+    struct cleat_metrics *stats;
+    /* With TLS: CA certificates (PEM) that must vouch for a client, read again as the file changes,
+       and the names of which it must have one, as common name or DNS name, NULL-terminated; both
+       are copied. NULL: any client, any name. */
+    const char *client_ca_file;
+    const char *const *client_names;
 };
 
 /**

@@ -55,7 +55,7 @@ static void pair_open(struct pair *pair, struct cleat_tls_slot *slot, const char
     ck_assert_int_eq(gnutls_priority_set_direct(pair->server, CLEAT_TLS_PRIORITIES, NULL), 0);
     gnutls_transport_set_int(pair->client, pair->fds[0]);
     gnutls_transport_set_int(pair->server, pair->fds[1]);
-    cleat_tls_peer_init(&pair->peer, slot, pair->server);
+    cleat_tls_peer_init(&pair->peer, slot, NULL, pair->server);
 }
 
 static void pair_close(struct pair *pair)
