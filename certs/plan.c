@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <openssl/evp.h>
 #include "certs/authority.h"
 #include "certs/bundle.h"
 #include "certs/plan.h"
@@ -57,20 +60,25 @@ static bool plan_verified_by(X509 *ca, const struct cleat_bundle *leaf, int64_t 
 
 /* ---- reading ---- */
 
-static void view_read_authority(struct plan_view *view)
+static int view_read_authority(struct plan_view *view)
 {
     CLEAT_CLEANUP(cleat_authority_freep) struct cleat_authority *authority = NULL;
     CLEAT_CLEANUP(cleat_x509_freep) X509 *first = NULL;
     const struct cleat_plan_state *state = view->state;
     cleat_trust_add(&view->stored, state->ca, CLEAT_X509_ANY_TIME);
-    if (state->ca.length == 0 || state->ca_key.length == 0)
+    if (state->ca.length == 0 || state->ca_key.length == 0) {
         view->newest_why = "there is no CA";
-    else if (cleat_authority_load(state->ca, state->ca_key, &authority, NULL) < 0 ||
-             cleat_x509_read(state->ca, &first, NULL) < 0 || view->stored.count == 0 ||
-             X509_cmp(first, view->stored.certs[0]) != 0)
+        return 0;
+    }
+    int r = cleat_authority_load(state->ca, state->ca_key, &authority, NULL);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0 || cleat_x509_read(state->ca, &first, NULL) < 0 || view->stored.count == 0 ||
+        X509_cmp(first, view->stored.certs[0]) != 0)
         view->newest_why = "the CA can't be read or doesn't fit its key";
     else
         view->newest = view->stored.certs[0];
+    return 0;
 }
 
 /* Why @leaf should be replaced though it can be served, or NULL. */
@@ -84,24 +92,30 @@ static const char *view_leaf_wish(const struct plan_view *view)
     return view->leaf_by_newest ? NULL : "the certificate isn't the newest CA's";
 }
 
-static void view_read_leaf(struct plan_view *view)
+static int view_read_leaf(struct plan_view *view)
 {
     CLEAT_CLEANUP(cleat_bundle_unrefp) struct cleat_bundle *leaf = NULL;
     const struct cleat_plan_state *state = view->state;
+    int r = -EINVAL;
+    if (state->cert.length > 0 && state->key.length > 0)
+        r = cleat_bundle_new(state->cert, state->key, CLEAT_STR(""), &leaf, NULL);
+    if (r == -ENOMEM)
+        return r;
     if (state->cert.length == 0 || state->key.length == 0)
         view->leaf_why = "there is no certificate";
-    else if (cleat_bundle_new(state->cert, state->key, CLEAT_STR(""), &leaf, NULL) < 0)
+    else if (r < 0)
         view->leaf_why = "the certificate can't be read or doesn't fit its key";
     else if (view->now_s >= cleat_bundle_not_after_unix_s(leaf))
         view->leaf_why = "the certificate has expired";
     else if (!cleat_trust_verifies(&view->stored, cleat_bundle_cert(leaf), view->now_s))
         view->leaf_why = "the certificate isn't the CA's";
     if (view->leaf_why)
-        return;
+        return 0;
     view->leaf = leaf;
     leaf = NULL;
     view->leaf_by_newest = view->newest && plan_verified_by(view->newest, view->leaf, view->now_s);
     view->leaf_why = view_leaf_wish(view);
+    return 0;
 }
 
 /* True where @served hasn't ended and its own CAs vouch for it. */
@@ -115,12 +129,14 @@ static bool plan_bundle_alive(const struct cleat_bundle *served, int64_t now_s)
     return alive;
 }
 
-static void view_init(struct plan_view *view, const struct cleat_plan_state *state, int64_t now_ms)
+static int view_init(struct plan_view *view, const struct cleat_plan_state *state, int64_t now_ms)
 {
     *view = (struct plan_view){.state = state, .now_ms = now_ms, .now_s = now_ms / 1000};
-    view_read_authority(view);
-    view_read_leaf(view);
+    int r = view_read_authority(view);
+    if (r == 0)
+        r = view_read_leaf(view);
     view->served_good = state->served && plan_bundle_alive(state->served, view->now_s);
+    return r;
 }
 
 static void view_fini(struct plan_view *view)
@@ -195,11 +211,25 @@ static void plan_collect_older(const struct plan_view *view, size_t first, struc
     plan->older = joined;
 }
 
-/* The newest CA takes a place itself; of what is too much the last goes. */
-static void plan_trim_older(struct cleat_plan *plan)
+static bool plan_needs(const struct plan_view *view, X509 *ca)
 {
-    while (plan->older.count > CLEAT_TRUST_MAX - 1)
-        X509_free(plan->older.certs[--plan->older.count]);
+    return (view->leaf && plan_verified_by(ca, view->leaf, view->now_s)) ||
+           (view->served_good && plan_verified_by(ca, view->state->served, view->now_s));
+}
+
+/* The newest CA takes a place itself; of what is too much the last goes that we don't need. */
+static void plan_trim_older(const struct plan_view *view, struct cleat_plan *plan)
+{
+    struct cleat_trust *older = &plan->older;
+    while (older->count > CLEAT_TRUST_MAX - 1) {
+        size_t at = older->count - 1;
+        while (at > 0 && plan_needs(view, older->certs[at]))
+            at--;
+        X509_free(older->certs[at]);
+        older->count--;
+        for (size_t i = at; i < older->count; i++)
+            older->certs[i] = older->certs[i + 1];
+    }
 }
 
 /* The last end of what is known to be under an older CA than @newest (NULL: under any). */
@@ -218,7 +248,7 @@ static int64_t plan_older_until(const struct plan_view *view, X509 *newest)
 static void plan_keep_newest(const struct plan_view *view, struct cleat_plan *plan)
 {
     plan_collect_older(view, 1, plan);
-    plan_trim_older(plan);
+    plan_trim_older(view, plan);
     plan->newest_until_unix_s = view->state->newest_until_unix_s;
     if (view->leaf_by_newest)
         plan->newest_until_unix_s =
@@ -245,7 +275,7 @@ static void plan_renew(const struct plan_view *view, const char *why, struct cle
                  : view->served_good ? CLEAT_PLAN_LEAF_SERVED
                                      : CLEAT_PLAN_LEAF_NEW;
     plan_collect_older(view, 0, plan);
-    plan_trim_older(plan);
+    plan_trim_older(view, plan);
     plan->older_until_unix_s =
         plan_max(plan_older_until(view, NULL), view->newest ? state->newest_until_unix_s : 0);
     if (plan->older.count > 0 && plan->older_until_unix_s == 0)
@@ -278,9 +308,22 @@ static bool plan_list_differs(const struct plan_view *view, const struct cleat_p
            plan->newest_until_unix_s != view->state->newest_until_unix_s;
 }
 
+static void plan_look_at_newest(const struct plan_view *view, struct cleat_plan *plan)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    if (X509_digest(view->newest, EVP_sha256(), digest, &length) == 1)
+        memcpy(plan->newest, digest, sizeof(plan->newest));
+    plan->published = plan_ca_published(view->state, view->newest);
+}
+
 static void plan_leaf_or_list(const struct plan_view *view, struct cleat_plan *plan)
 {
-    bool published = plan_ca_published(view->state, view->newest);
+    const struct cleat_plan_state *state = view->state;
+    bool settled =
+        state->published_count == 0 ||
+        (state->settled && memcmp(state->settled, plan->newest, sizeof(plan->newest)) == 0);
+    bool published = plan->published && settled;
     plan->why = view->leaf_why;
     plan->action = CLEAT_PLAN_ISSUE;
     plan->leaf = CLEAT_PLAN_LEAF_NEW;
@@ -322,22 +365,24 @@ static void plan_set_next(const struct plan_view *view, struct cleat_plan *plan)
         plan_earliest(plan, (plan->older_until_unix_s + 1) * 1000, view->now_ms);
 }
 
-void cleat_plan_make(const struct cleat_plan_state *state, int64_t now_unix_ms,
-                     struct cleat_plan *ret)
+int cleat_plan_make(const struct cleat_plan_state *state, int64_t now_unix_ms,
+                    struct cleat_plan *ret)
 {
     struct plan_view view;
     *ret = (struct cleat_plan){.action = CLEAT_PLAN_KEEP};
-    view_init(&view, state, now_unix_ms);
-    if (!view.newest) {
+    int r = view_init(&view, state, now_unix_ms);
+    if (r == 0 && !view.newest) {
         plan_renew(&view, view.newest_why, ret);
-    } else if (plan_renews(&view)) {
+    } else if (r == 0 && plan_renews(&view)) {
         plan_renew(&view, "the CA is due for renewal", ret);
-    } else {
+    } else if (r == 0) {
         plan_keep_newest(&view, ret);
+        plan_look_at_newest(&view, ret);
         plan_leaf_or_list(&view, ret);
     }
     plan_set_next(&view, ret);
     view_fini(&view);
+    return r;
 }
 
 void cleat_plan_fini(struct cleat_plan *plan)

@@ -7,6 +7,7 @@
  * mend.
  */
 #include <errno.h>
+#include <string.h>
 #include "base/mem.h"
 #include "certs/authority.h"
 #include "certs/bundle.h"
@@ -16,6 +17,10 @@
 #define ROTATOR_PAUSE_MS 60000
 #define ROTATOR_RETRY_MS 1000
 #define ROTATOR_REPORT_MS 30000
+/* Between the publication of a new CA and the first certificate under it: this part of a leaf's
+ * life, and no longer than that. */
+#define ROTATOR_SETTLE_PART 10
+#define ROTATOR_SETTLE_MS 30000
 /* Between two turns, so that events that come together are one. */
 #define ROTATOR_GAP_MS 50
 /* Turns that write: so many at once, then one in each of these times (a twelfth of a leaf's life,
@@ -91,15 +96,47 @@ static bool rotator_raced(int r)
     return r == -EAGAIN || r == -EEXIST;
 }
 
+/* An API server learns of a new caBundle a little after it was written. */
+static int64_t rotator_settle_ms(const struct cleat_rotator *rotator)
+{
+    int64_t settle_ms = rotator->leaf_lifetime_s * 1000 / ROTATOR_SETTLE_PART;
+    return settle_ms < ROTATOR_SETTLE_MS ? settle_ms : ROTATOR_SETTLE_MS;
+}
+
+static bool rotator_settled(const struct cleat_rotator *rotator)
+{
+    return rotator->published_mono_ms != 0 &&
+           cleat_clock_mono_ms(rotator->clock) - rotator->published_mono_ms >=
+               rotator_settle_ms(rotator);
+}
+
+/* Follows since when the newest CA has been published, and when to look again. */
+static void rotator_follow(struct cleat_rotator *rotator, const struct cleat_plan *plan)
+{
+    bool same = memcmp(rotator->newest, plan->newest, sizeof(rotator->newest)) == 0;
+    memcpy(rotator->newest, plan->newest, sizeof(rotator->newest));
+    if (!plan->published)
+        rotator->published_mono_ms = 0;
+    else if (rotator->published_mono_ms == 0 || !same)
+        rotator->published_mono_ms = cleat_clock_mono_ms(rotator->clock);
+    rotator->next_unix_ms = plan->next_unix_ms;
+    rotator->retry_ms = plan->waiting ? ROTATOR_RETRY_MS : ROTATOR_PAUSE_MS;
+    if (plan->waiting && plan->published)
+        rotator->retry_ms = rotator_settle_ms(rotator);
+}
+
 /* One look and one step. 0 where there is nothing to do, 1 where there may be more, negative. */
 static int rotator_step(struct cleat_rotator *rotator, struct rotator_look *look,
                         struct cleat_err *failure)
 {
     struct cleat_plan plan;
-    cleat_plan_make(&look->state, look->now_unix_ms, &plan);
-    rotator->next_unix_ms = plan.next_unix_ms;
-    rotator->waiting = plan.waiting;
-    int r = 0;
+    look->state.settled = rotator_settled(rotator) ? rotator->newest : NULL;
+    int r = cleat_plan_make(&look->state, look->now_unix_ms, &plan);
+    if (r < 0) {
+        cleat_plan_fini(&plan);
+        return cleat_err_set(failure, r, "out of memory");
+    }
+    rotator_follow(rotator, &plan);
     if (plan.action != CLEAT_PLAN_KEEP) {
         struct cleat_err local = CLEAT_ERR_INIT;
         r = cleat__rotator_write(rotator, look, &plan, &local);
@@ -180,9 +217,8 @@ static int64_t rotator_hold_ms(struct cleat_rotator *rotator, int64_t now_mono_m
 static int64_t rotator_pause_ms(const struct cleat_rotator *rotator)
 {
     int64_t pause_ms = rotator->next_unix_ms - cleat_clock_wall_ms(rotator->clock);
-    int64_t most_ms = rotator->waiting ? ROTATOR_RETRY_MS : ROTATOR_PAUSE_MS;
-    if (pause_ms > most_ms)
-        return most_ms;
+    if (pause_ms > rotator->retry_ms)
+        pause_ms = rotator->retry_ms;
     return pause_ms > ROTATOR_GAP_MS ? pause_ms : ROTATOR_GAP_MS;
 }
 

@@ -49,10 +49,12 @@ struct cleat_rotator {
     struct cleat_handler *handlers[ROTATOR_KINDS_MAX];
 
     struct rotator_stranger strangers[CLEAT_TRUST_MAX];
-    int64_t next_unix_ms;      /* when something is due, as of the last turn */
-    bool waiting;              /* for publication */
-    int64_t newest_end_unix_s; /* of the newest CA seen last; 0: none */
-    unsigned writes;           /* of the turn */
+    int64_t next_unix_ms;                          /* when something is due, as of the last turn */
+    int64_t retry_ms;                              /* look again after that at the latest */
+    int64_t newest_end_unix_s;                     /* of the newest CA seen last; 0: none */
+    unsigned char newest[CLEAT_PLAN_DIGEST_BYTES]; /* the newest CA that was published last */
+    int64_t published_mono_ms;                     /* since when; 0: it isn't */
+    unsigned writes;                               /* of the turn */
     int64_t quiet_until_mono_ms;
     double credit; /* turns that may write before they are slowed down */
     int64_t credit_mono_ms;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Secret and the targets are watched by name, which is how far the rights go, and as metadata
- * only: no key comes into the cache. An event says no more than that it's time to look.
+ * The Secret and the targets are watched by name, which is how far the rights go, and only what is
+ * public of them is kept: no key comes into the cache. An event says no more than that it's time to
+ * look.
  */
 #include <errno.h>
 #include <cleat/cache.h>
@@ -34,17 +35,36 @@ static void watch_on_event(void *arg, const struct cleat_event *event)
         cleat_ticker_kick(&rotator->ticker);
 }
 
-static int watch_add(struct cleat_rotator *rotator, const struct cleat_resource *resource,
-                     const char *namespace_, const char *name, struct cleat_err *err)
+static int watch_projection(enum cleat_ca_target_kind kind, bool secret,
+                            struct cleat_projection **ret, struct cleat_err *err)
+{
+    static const char *const certs[] = {"metadata.annotations", "data[\"tls.crt\"]",
+                                        "data[\"ca.crt\"]"};
+    static const char *const hooks[] = {"webhooks[*].clientConfig"};
+    static const char *const conversion[] = {"spec.conversion"};
+    if (secret)
+        return cleat_projection_paths(certs, 3, ret, err);
+    return cleat_projection_paths(kind == CLEAT_CA_CONVERSION ? conversion : hooks, 1, ret, err);
+}
+
+/* @target NULL: the Secret. */
+static int watch_add(struct cleat_rotator *rotator, const struct cleat_ca_target *target,
+                     struct cleat_err *err)
 {
     size_t feed = 0;
-    CLEAT_CLEANUP(cleat_mem_freep) char *selector = cleat_mem_format("metadata.name=%s", name);
-    const struct cleat_feed_options options = {.resource = *resource,
-                                               .namespace_ = namespace_,
+    CLEAT_CLEANUP(cleat_projection_unrefp) struct cleat_projection *projection = NULL;
+    CLEAT_CLEANUP(cleat_mem_freep)
+    char *selector = cleat_mem_format("metadata.name=%s", target ? target->name : rotator->secret);
+    int r = selector ? watch_projection(target ? target->kind : 0, !target, &projection, err)
+                     : cleat_err_set(err, -ENOMEM, "out of memory");
+    if (r < 0)
+        return r;
+    const struct cleat_feed_options options = {.resource =
+                                                   target ? *cleat_injection_resource(target->kind)
+                                                          : cleat__rotator_secret_resource,
+                                               .namespace_ = target ? NULL : rotator->namespace_,
                                                .field_selector = selector,
-                                               .metadata_only = true};
-    if (!selector)
-        return cleat_err_set(err, -ENOMEM, "out of memory");
+                                               .projection = projection};
     while (rotator->feeds[feed])
         feed++;
     return cleat_cache_feed(rotator->cache, &options, &rotator->feeds[feed], err);
@@ -66,14 +86,13 @@ int cleat__rotator_watch(struct cleat_rotator *rotator, struct cleat_err *err)
     bool handled[CLEAT_CA_CONVERSION + 1] = {false};
     if (!rotator->cache)
         return 0;
-    int r = watch_add(rotator, &cleat__rotator_secret_resource, rotator->namespace_,
-                      rotator->secret, err);
+    int r = watch_add(rotator, NULL, err);
     if (r == 0)
         r = watch_handle(rotator, &cleat__rotator_secret_resource, err);
     for (size_t i = 0; r == 0 && i < rotator->target_count; i++) {
         const struct cleat_ca_target *target = &rotator->targets[i];
         const struct cleat_resource *resource = cleat_injection_resource(target->kind);
-        r = watch_add(rotator, resource, NULL, target->name, err);
+        r = watch_add(rotator, target, err);
         if (r == 0 && !handled[target->kind])
             r = watch_handle(rotator, resource, err);
         handled[target->kind] = true;

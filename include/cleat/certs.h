@@ -87,8 +87,8 @@ struct cleat_rotator_options {
     const struct cleat_ca_target *targets; /* where the CAs are published */
     size_t target_count;                   /* at most CLEAT_ROTATOR_TARGETS_MAX */
     struct cleat_ca_owner owner;           /* of webhooks in the targets */
-    struct cleat_cache *cache; /* borrowed; Secret and targets are watched with it by name, metadata
-                                  only; NULL: only looked at each minute, and when due */
+    struct cleat_cache *cache; /* borrowed; Secret and targets are watched with it by name, keys
+                                  left out; NULL: only looked at each minute, and when due */
     cleat_bundle_fn on_bundle;
     void *arg;
 };
