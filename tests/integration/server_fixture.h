@@ -42,11 +42,14 @@ struct fixture {
     pthread_cond_t cond;
     _Atomic(unsigned) waiting;
     bool gate_open;
+    _Atomic(unsigned) served; /* by /allow and the check that is good */
 };
 
 static inline int admit_allow(void *arg, const struct cleat_review *review,
                               struct cleat_verdict *verdict, struct cleat_err *err)
 {
+    struct fixture *fixture = arg;
+    atomic_fetch_add(&fixture->served, 1);
     cleat_verdict_allow(verdict);
     return 0;
 }
@@ -88,6 +91,8 @@ static inline void gate_open(struct fixture *fixture)
 
 static inline int check_ok(void *arg, struct cleat_err *err)
 {
+    struct fixture *fixture = arg;
+    atomic_fetch_add(&fixture->served, 1);
     return 0;
 }
 
@@ -113,7 +118,7 @@ static inline void bundle_set(struct cleat_server *server, const char *name)
 static inline void fixture_hooks(struct fixture *fixture)
 {
     const struct cleat_webhook_options hooks[] = {
-        {.path = "/allow", .admit = admit_allow},
+        {.path = "/allow", .admit = admit_allow, .arg = fixture},
         {.path = "/wait", .admit = admit_wait, .arg = fixture, .blocking = true},
         {.path = "/stale", .admit = admit_stale},
         {.path = "/fault", .admit = admit_fault},
@@ -137,7 +142,7 @@ static inline void fixture_open_tuned(struct fixture *fixture, bool tls, fixture
     pthread_cond_init(&fixture->cond, NULL);
     ck_assert_int_eq(cleat_metrics_new(&fixture->metrics), 0);
     ck_assert_int_eq(cleat_health_new(&fixture->health), 0);
-    ck_assert_int_eq(cleat_health_add(fixture->health, "good", true, check_ok, NULL), 0);
+    ck_assert_int_eq(cleat_health_add(fixture->health, "good", true, check_ok, fixture), 0);
     ck_assert_int_eq(cleat_health_add(fixture->health, "bad", true, check_bad, NULL), 0);
     fixture_hooks(fixture);
     struct cleat_server_options options = {.name = "test",
