@@ -154,8 +154,11 @@ struct cleat_value cleat_value_member(struct cleat_value object, size_t index,
 {
     object = value_resolve(object);
     const uint32_t *node = value_node(object, NODE_OBJECT);
-    if (!node || index >= object_count(object.heap, node))
+    if (!node || index >= object_count(object.heap, node)) {
+        if (ret_key) /* who counted the elements of an array reads this */
+            *ret_key = CLEAT_STR("");
         return CLEAT_VALUE_NONE;
+    }
     if (ret_key) {
         const uint32_t *shape = node_at(object.heap, node[1]);
         *ret_key = node_bytes(node_at(object.heap, node_payload_const(shape)[index]));

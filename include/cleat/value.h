@@ -79,8 +79,8 @@ CLEAT_EXPORT struct cleat_value cleat_value_get_str(struct cleat_value object,
                                                     struct cleat_str key);
 /**
  * Member @index of an object, in the order of the source (documents) or of the keys' bytes (the
- * cache). @ret_key (may be NULL) is NUL-terminated and borrowed as the value is. Absent when out of
- * range or no object.
+ * cache). @ret_key (may be NULL) is NUL-terminated and borrowed as the value is. Absent, with the
+ * key "", when out of range or no object.
  */
 CLEAT_EXPORT struct cleat_value cleat_value_member(struct cleat_value object, size_t index,
                                                    struct cleat_str *ret_key);

@@ -75,10 +75,16 @@ static int copy_keeper(struct cleat_mirror *mirror, struct cleat_value copy,
     return 1;
 }
 
-/* True where the namespace goes or is gone: it takes everything with it. */
-static bool copy_place_is_going(struct cleat_mirror *mirror, struct cleat_str namespace_)
+/* True where the copy's namespace goes or is gone: it takes everything with it. The object says
+ * which one that is; a review without it, or with another, mustn't make it look gone. */
+static bool copy_place_is_going(struct cleat_mirror *mirror, const struct cleat_review *review)
 {
     struct cleat_object *found = NULL;
+    struct cleat_scratch scratch;
+    struct cleat_str namespace_ =
+        cleat_value_text(cleat_value_find(review->old_object, "metadata.namespace"), &scratch);
+    if (namespace_.length == 0)
+        namespace_ = review->namespace_;
     int rc = cleat_store_lookup(mirror->namespaces, CLEAT_STR(""), namespace_, &found);
     bool going = rc == CLEAT_STORE_MISSING || (rc == 0 && cleat_object_deleting(found));
     cleat_object_unref(found);
@@ -104,7 +110,7 @@ int cleat__mirror_judge_copy(void *arg, const struct cleat_review *review,
     const char *own = atomic_load_explicit(&mirror->own_username, memory_order_acquire);
     int rc = 1;
     if (!copy_is_free(review) && !(own && cleat_str_is(review->username, own)) &&
-        !copy_place_is_going(mirror, review->namespace_))
+        !copy_place_is_going(mirror, review))
         rc = copy_keeper(mirror, review->old_object, &keeper, err);
     if (rc == 0 && !own)
         return cleat_err_set(err, -EAGAIN, "it isn't known yet who we are");

@@ -20,12 +20,12 @@
 static bool self_is_free(const struct cleat_review *review)
 {
     struct cleat_value metadata = cleat_value_get(review->object, "metadata");
-    if (review->subresource.length > 0 || (review->operation != CLEAT_OPERATION_CREATE &&
-                                           review->operation != CLEAT_OPERATION_UPDATE))
+    if (review->subresource.length > 0)
         return true;
-    if (cleat_value_is_present(cleat_value_get(metadata, "deletionTimestamp")))
-        return true;
-    return review->operation == CLEAT_OPERATION_UPDATE &&
+    if (review->operation != CLEAT_OPERATION_UPDATE)
+        return review->operation != CLEAT_OPERATION_CREATE;
+    /* A null isn't a time, and nothing is made deleted. */
+    return cleat_value_type(cleat_value_get(metadata, "deletionTimestamp")) == CLEAT_TYPE_STRING ||
            cleat_value_equal(cleat_value_get(review->object, "spec"),
                              cleat_value_get(review->old_object, "spec"));
 }

@@ -7,6 +7,16 @@
 #include "kinds/mirror/conflict.h"
 #include "kinds/mirror/spec.h"
 
+/* What isn't there, or null, is fine. */
+static int check_type(struct cleat_value value, enum cleat_value_type wanted, const char *field,
+                      struct cleat_err *err)
+{
+    enum cleat_value_type type = cleat_value_type(value);
+    if (type == wanted || type == CLEAT_TYPE_ABSENT || type == CLEAT_TYPE_NULL)
+        return 0;
+    return cleat_err_set(err, -EINVAL, "%s: must be an %s", field, cleat_value_type_name(wanted));
+}
+
 static int check_namespaces(struct cleat_value array, const char *field, struct cleat_err *err)
 {
     size_t count = cleat_value_count(array);
@@ -74,6 +84,9 @@ static int check_metadata(struct cleat_value members, const char *field, bool la
                                  "%s: %.*s marks objects that another tool keeps: on a copy it "
                                  "would have that tool remove or change it",
                                  field, CLEAT_STR_ARG(key));
+        if (cleat_value_type(value) != CLEAT_TYPE_STRING)
+            return cleat_err_set(err, -EINVAL, "%s: the value of %.*s isn't a string", field,
+                                 CLEAT_STR_ARG(key));
         if (labels && !cleat_name_is_label_value(cleat_value_text(value, &scratch)))
             return cleat_err_set(err, -EINVAL, "%s: the value of %.*s isn't a label value", field,
                                  CLEAT_STR_ARG(key));
@@ -123,10 +136,26 @@ static int check_choices(const struct mirror_spec *spec, struct cleat_err *err)
     return rc;
 }
 
+static int check_types(const struct mirror_spec *spec, struct cleat_err *err)
+{
+    int rc = check_type(spec->namespaces, CLEAT_TYPE_ARRAY, "spec.targets.namespaces", err);
+    if (rc == 0)
+        rc = check_type(spec->excludes, CLEAT_TYPE_ARRAY, "spec.targets.excludeNamespaces", err);
+    if (rc == 0)
+        rc = check_type(spec->labels, CLEAT_TYPE_OBJECT, "spec.copy.labels", err);
+    if (rc == 0)
+        rc = check_type(spec->annotations, CLEAT_TYPE_OBJECT, "spec.copy.annotations", err);
+    if (rc == 0)
+        rc = check_type(spec->keys, CLEAT_TYPE_ARRAY, "spec.copy.keys", err);
+    return rc;
+}
+
 int cleat__mirror_spec_check(const struct mirror_spec *spec, struct cleat_str name,
                              struct cleat_err *err)
 {
     int rc = check_names(spec, name, err);
+    if (rc == 0)
+        rc = check_types(spec, err);
     if (rc == 0)
         rc = check_namespaces(spec->namespaces, "spec.targets.namespaces", err);
     if (rc == 0)

@@ -154,6 +154,14 @@ START_TEST(test_updates_in_nobodys_way)
     ask(&fixture, CLEAT_MIRROR_VALIDATE_PATH, kind, "UPDATE", BOB, MIRROR("", SECRET("reg")),
         MIRROR("", SECRET("reg") TEAM), &answer);
     ck_assert_ptr_nonnull(strstr(answer.data, "\"allowed\":false"));
+    /* A null isn't a time, and nothing is created that is being deleted. */
+    ask(&fixture, CLEAT_MIRROR_VALIDATE_PATH, kind, "UPDATE", BOB,
+        MIRROR(",\"deletionTimestamp\":null", SECRET("reg")), MIRROR("", SECRET("reg") TEAM),
+        &answer);
+    ck_assert_ptr_nonnull(strstr(answer.data, "\"allowed\":false"));
+    ask(&fixture, CLEAT_MIRROR_VALIDATE_PATH, kind, "CREATE", BOB,
+        MIRROR(",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"", SECRET("reg")), "null", &answer);
+    ck_assert_ptr_nonnull(strstr(answer.data, "\"allowed\":false"));
     cleat_buffer_fini(&answer);
     fixture_close(&fixture);
 }

@@ -133,6 +133,9 @@ START_TEST(test_children)
         ck_assert(!cleat_value_is_present(cleat_value_at(root, 0)));
         ck_assert(!cleat_value_is_present(cleat_value_get(list, "k")));
         ck_assert(!cleat_value_is_present(cleat_value_member(list, 0, NULL)));
+        struct cleat_str no_key = {NULL, 7}; /* mustn't stay what it was: lists are counted, too */
+        ck_assert(!cleat_value_is_present(cleat_value_member(list, 0, &no_key)));
+        ck_assert(cleat_str_is(no_key, ""));
         ck_assert(!cleat_value_is_present(cleat_value_get(root, NULL)));
         ck_assert(!cleat_value_is_present(cleat_value_get(root, "")));
         ck_assert(!cleat_value_is_present(cleat_value_get(CLEAT_VALUE_NONE, "k")));
