@@ -76,8 +76,9 @@ static enum collector_owner owner_look(const struct collector_item *item,
 }
 
 /*
- * An owner of a kind that isn't served (any more) is taken for present: its return would come too
- * late. So is a namespaced owner of an object without a namespace, which nobody could find.
+ * An owner of a kind that isn't served (any more) is taken for present unless it was seen to go, as
+ * the objects of a definition that is deleted are: its return would come too late. So is a
+ * namespaced owner of an object without a namespace, which nobody could find.
  */
 static enum collector_owner owner_state(const struct collector_item *item,
                                         const struct cleat_owner *owner)
@@ -87,6 +88,8 @@ static enum collector_owner owner_state(const struct collector_item *item,
     enum collector_owner state = OWNER_SOLID;
     if (resource && (namespace_.length || !(resource->flags & CLEAT_API_NAMESPACED)))
         state = owner_look(item, resource, owner_namespace(resource, namespace_), owner);
+    else if (!resource && cleat_api_janitor_saw_go(item->janitor, owner->uid))
+        state = OWNER_GONE;
     (void)cleat_api_resource_unref(resource);
     return state;
 }

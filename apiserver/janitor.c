@@ -3,6 +3,7 @@
 
 #include <cleat/owner.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "apiserver/builtin.h"
 #include "apiserver/dependents.h"
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 
 #define JANITOR_MAGIC 0x4a414e49u
+#define JANITOR_GONE_MAX 512
 #define JANITOR_TASKS_MAX 4000000
 #define JANITOR_DELAY_FIRST_MS 10
 #define JANITOR_DELAY_MAX_MS 30000
@@ -27,8 +29,10 @@ struct cleat_api_janitor {
     struct cleat_cond cond;
     struct cleat_api_task *first; /* ready, in order */
     struct cleat_api_task *last;
-    struct cleat_api_task *delayed; /* in no order */
-    struct cleat_map queued;        /* key → task, ready or delayed */
+    struct cleat_api_task *delayed;  /* in no order */
+    struct cleat_map queued;         /* key → task, ready or delayed */
+    char gone[JANITOR_GONE_MAX][64]; /* uids of the last owners that went; a ring */
+    size_t gone_count;               /* ever */
     bool stopping;
 };
 
@@ -291,12 +295,33 @@ static void notice_owners(struct cleat_api_janitor *janitor, struct cleat_api_re
     (void)cleat_document_unref(document);
 }
 
+static void note_gone(struct cleat_api_janitor *janitor, const char *uid)
+{
+    cleat_lock_take(&janitor->lock);
+    (void)snprintf(janitor->gone[janitor->gone_count++ % JANITOR_GONE_MAX],
+                   sizeof(janitor->gone[0]), "%s", uid);
+    cleat_lock_release(&janitor->lock);
+}
+
+bool cleat_api_janitor_saw_go(struct cleat_api_janitor *janitor, struct cleat_str uid)
+{
+    bool saw = false;
+    cleat_lock_take(&janitor->lock);
+    for (size_t i = 0; !saw && i < JANITOR_GONE_MAX; i++)
+        saw = uid.length > 0 && cleat_str_is(uid, janitor->gone[i]);
+    cleat_lock_release(&janitor->lock);
+    return saw;
+}
+
 /* After @record went: those that it owned, and those that waited for it to go. */
 static void notice_gone(struct cleat_api_janitor *janitor, const struct cleat_api_record *record)
 {
     struct cleat_api_dependent *list = NULL;
     size_t count = 0;
-    if (cleat_api_dependents_of(janitor->dependents, cleat_str_of(record->uid), &list, &count) == 0)
+    int rc = cleat_api_dependents_of(janitor->dependents, cleat_str_of(record->uid), &list, &count);
+    if (rc == 0 && count > 0)
+        note_gone(janitor, record->uid); /* before anybody examines */
+    if (rc == 0)
         for (size_t i = 0; i < count; i++)
             cleat_api_janitor_add(janitor, CLEAT_API_CHORE_EXAMINE, list[i].resource,
                                   cleat_str_of(list[i].namespace_), cleat_str_of(list[i].name));

@@ -63,5 +63,8 @@ struct cleat_api_server *cleat_api_janitor_server(struct cleat_api_janitor *jani
 struct cleat_api_user *cleat_api_janitor_user(struct cleat_api_janitor *janitor,
                                               enum cleat_api_chore chore);
 struct cleat_api_dependents *cleat_api_janitor_dependents(struct cleat_api_janitor *janitor);
+/** True where the object of @uid, which others name as their owner, was seen to go not long ago.
+ * Any thread. */
+bool cleat_api_janitor_saw_go(struct cleat_api_janitor *janitor, struct cleat_str uid);
 
 #endif

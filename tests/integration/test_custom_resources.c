@@ -312,6 +312,36 @@ static int code_of(struct api *api, const char *path)
     return code;
 }
 
+/* With the definition go its objects, and with these what they own, though their kind is gone too.
+ */
+START_TEST(test_end_of_what_they_own)
+{
+    struct api api;
+    struct cleat_apiserver_options options = {0};
+    char body[512], path[64];
+    api_init_with(&api, &options);
+    ck_assert_int_eq(cleat_apiserver_start(api.server, NULL), 0);
+    define(&api, "{\"type\":\"object\"}", "");
+    struct reply reply = thing(&api, "a", "{}");
+    const char *uid = reply_text(&reply, "metadata.uid");
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(body, sizeof(body),
+                       "{\"metadata\":{\"name\":\"owned-%d\",\"ownerReferences\":[{\"apiVersion\":"
+                       "\"example.com/v1\",\"kind\":\"Thing\",\"name\":\"a\",\"uid\":\"%s\"}]}}",
+                       i, uid);
+        api_expect(&api, "POST", "/api/v1/namespaces/default/configmaps", body, 201);
+    }
+    reply_fini(&reply);
+    api_expect(&api, "DELETE", CRDS "/things.example.com", NULL, 200);
+    CLEAT_WAIT_FOR(code_of(&api, CRDS "/things.example.com") == 404, 5000);
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(path, sizeof(path), "/api/v1/namespaces/default/configmaps/owned-%d", i);
+        CLEAT_WAIT_FOR(code_of(&api, path) == 404, 5000);
+    }
+    api_fini(&api);
+}
+END_TEST
+
 START_TEST(test_end)
 {
     struct api api;
@@ -346,4 +376,4 @@ END_TEST
 
 CLEAT_SUITE_MAIN("custom_resources", test_validation, test_defaults_and_pruning,
                  test_status_subresource, test_without_status_subresource, test_discovery_and_lists,
-                 test_two_versions, test_refused_definitions, test_end)
+                 test_two_versions, test_refused_definitions, test_end, test_end_of_what_they_own)
