@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server is killed at each request by which it makes, reads and publishes its certificate: the
+ * request has been carried out, its answer never comes. Whatever state that leaves, the next start
+ * must come up by itself, with what is published verifying what is served.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include "fault/rotation_world.h"
+#include "server/manifests.h"
+#include "support/suite.h"
+#include "support/tally.h"
+#include "support/temp_dir.h"
+
+#define POINTS_LEAST 15
+#define HOOKS "/apis/admissionregistration.k8s.io/v1/"
+#define SECRET "/api/v1/namespaces/" CERTS_NAMESPACE "/secrets"
+
+extern char **environ;
+
+struct server {
+    struct cluster cluster;
+    struct cleat_temp_dir dir;
+    int port;
+    int health_port;
+    pid_t pid;
+};
+
+/* Requests at which it is killed: the first, the second, ... of that kind, while there are such. */
+static const struct {
+    const char *method;
+    const char *path;
+    unsigned most;
+} points[] = {
+    {"GET", SECRET "/" CERTS_SECRET, 4},
+    {"POST", SECRET, 1},
+    {"PUT", SECRET "/" CERTS_SECRET, 1},
+    {"GET", HOOKS "mutatingwebhookconfigurations/cleat-mutating", 4},
+    {"GET", HOOKS "validatingwebhookconfigurations/cleat-validating", 4},
+    {"PATCH", HOOKS "mutatingwebhookconfigurations/cleat-mutating", 1},
+    {"PATCH", HOOKS "validatingwebhookconfigurations/cleat-validating", 1},
+};
+
+/* What was there before: nothing, and a Secret that is broken. */
+static const char *const beginnings[] = {
+    NULL,
+    "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"" CERTS_SECRET
+    "\",\"namespace\":\"" CERTS_NAMESPACE "\"},\"type\":\"kubernetes.io/tls\",\"data\":{"
+    "\"tls.crt\":\"eA==\",\"tls.key\":\"eA==\",\"ca.crt\":\"eA==\"}}",
+};
+
+static int put(void *arg, struct cleat_value object, struct cleat_err *err)
+{
+    struct server *server = arg;
+    return cleat_apiserver_put(server->cluster.server, object, err);
+}
+
+/* As it was installed, with nothing published yet. */
+static void install(struct server *server)
+{
+    char url[64];
+    struct cleat_manifests_options options = {.crds = true, .webhook_url = url};
+    struct cleat_err err = CLEAT_ERR_INIT;
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d", server->port);
+    ck_assert_msg(cleat_manifests_each(&options, put, server, &err) == 0, "%s", err.text);
+    options.crds = false;
+    ck_assert_msg(cleat_manifests_each(&options, put, server, &err) == 0, "%s", err.text);
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    ck_assert_int_eq(close(fd), 0);
+    return ntohs(address.sin_port);
+}
+
+static void server_spawn(struct server *server)
+{
+    char program[PATH_MAX], config[PATH_MAX], webhook[64], health[64], url[64];
+    char name[] = "cleat", serve[] = "serve", metrics[] = "--metrics-bind-address=0";
+    posix_spawn_file_actions_t actions;
+    (void)snprintf(program, sizeof(program), "%s/cleat", CLEAT_BINARY_DIR);
+    (void)snprintf(config, sizeof(config), "--kubeconfig=%s",
+                   cleat_temp_dir_path(&server->dir, "config"));
+    (void)snprintf(webhook, sizeof(webhook), "--webhook-bind-address=127.0.0.1:%d", server->port);
+    (void)snprintf(health, sizeof(health), "--health-probe-bind-address=127.0.0.1:%d",
+                   server->health_port);
+    (void)snprintf(url, sizeof(url), "--webhook-url=https://127.0.0.1:%d", server->port);
+    char *const argv[] = {name, serve, config, webhook, health, metrics, url, NULL};
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
+                                     cleat_temp_dir_path(&server->dir, "log"),
+                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
+    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    int failed = posix_spawn(&server->pid, program, &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    ck_assert_msg(failed == 0, "%s: %s", program, strerror(failed));
+}
+
+static void server_kill(struct server *server)
+{
+    int status = 0;
+    ck_assert_int_eq(kill(server->pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(server->pid, &status, 0), server->pid);
+    ck_assert_msg(WIFSIGNALED(status), "ended by itself: %d", status);
+}
+
+static bool server_ready(void *arg)
+{
+    const struct server *server = arg;
+    struct http_client client;
+    struct http_reply reply = {0};
+    if (http_client_open(&client, (uint16_t)server->health_port, false) &&
+        http_client_text(&client, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        http_client_read(&client, &reply, false);
+    http_client_close(&client);
+    return reply.status == 200;
+}
+
+/* What it shows is verified by what both configurations for Mirrors hold. */
+static bool server_verified(struct server *server)
+{
+    struct http_client *client = cleat_mem_zalloc(1, sizeof(*client));
+    struct cleat_buffer pem = CLEAT_BUFFER_INIT((size_t)1 << 20);
+    bool verified = http_client_open(client, (uint16_t)server->port, true);
+    for (size_t i = 0; verified && i < 2; i++) {
+        certs_published(&server->cluster, &certs_targets[i], &pem);
+        verified = world_trusts(client, cleat_buffer_view(&pem));
+    }
+    http_client_close(client);
+    cleat_mem_free(client);
+    cleat_buffer_fini(&pem);
+    return verified;
+}
+
+static void begin(struct server *server, const char *secret)
+{
+    struct cleat_document *document = NULL;
+    (void)cluster_remove(&server->cluster, &certs_secrets, CERTS_NAMESPACE,
+                         CERTS_SECRET); /* the first time there is none */
+    install(server);
+    if (!secret)
+        return;
+    ck_assert_int_eq(cleat_document_parse(cleat_str_of(secret), &document, NULL), 0);
+    ck_assert_int_eq(
+        cleat_apiserver_put(server->cluster.server, cleat_document_root(document), NULL), 0);
+    cleat_document_unref(document);
+}
+
+/* True where the server came to the request and was killed there. */
+static bool kill_at(struct server *server, size_t point, unsigned nth)
+{
+    const struct cleat_fault fault = {.method = points[point].method,
+                                      .path = points[point].path,
+                                      .query = NULL,
+                                      .freeze = true,
+                                      .skip = nth};
+    struct cleat_apiserver *api = server->cluster.server;
+    uint64_t before = cleat_apiserver_requests(api, fault.method, fault.path, NULL);
+    int id = cleat_apiserver_fault(api, &fault);
+    ck_assert_int_gt(id, 0);
+    server_spawn(server);
+    CLEAT_WAIT_FOR(server_ready(server) ||
+                       cleat_apiserver_requests(api, fault.method, fault.path, NULL) > before + nth,
+                   LIMIT_MS);
+    bool reached = cleat_apiserver_requests(api, fault.method, fault.path, NULL) > before + nth;
+    server_kill(server);
+    cleat_apiserver_fault_clear(api, id);
+    return reached;
+}
+
+static void try_point(struct server *server, const char *secret, size_t point,
+                      struct cleat_tally *tally)
+{
+    bool reached = true;
+    for (unsigned nth = 0; reached && nth < points[point].most; nth++) {
+        begin(server, secret);
+        reached = kill_at(server, point, nth);
+        server_spawn(server);
+        ck_assert_msg(cleat_wait_for(server_ready, server, LIMIT_MS),
+                      "not ready after %s %s, number %u", points[point].method, points[point].path,
+                      nth);
+        tally->runs++;
+        if (reached)
+            tally->injections++;
+        if (!server_verified(server))
+            tally->wrong++;
+        server_kill(server);
+    }
+}
+
+START_TEST(test_comes_up_after_a_kill_at_each_step)
+{
+    static struct server server;
+    char *text = NULL;
+    struct cleat_tally tally = {.name = "certificate-kill",
+                                .least = POINTS_LEAST,
+                                .note = "killed at each request of the certificate's making"};
+    memset(&server, 0, sizeof(server));
+    cluster_open(&server.cluster);
+    cleat_temp_dir_init(&server.dir);
+    server.port = free_port();
+    server.health_port = free_port();
+    ck_assert_int_eq(
+        cleat_apiserver_kubeconfig_text(server.cluster.server, "cleat", NULL, &text, NULL), 0);
+    cleat_temp_dir_write(&server.dir, "config", text);
+    cleat_free(text);
+    for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+        for (size_t j = 0; j < sizeof(points) / sizeof(points[0]); j++)
+            try_point(&server, beginnings[i], j, &tally);
+    cleat_tally_end(&tally);
+    cluster_close(&server.cluster);
+    cleat_temp_dir_fini(&server.dir);
+}
+END_TEST
+
+CLEAT_SUITE_MAIN("rotation kill", test_comes_up_after_a_kill_at_each_step)
