@@ -12,6 +12,9 @@
 
 #define CLEAT_HEALTH_CHECKS_MAX 256
 #define CLEAT_HEALTH_NAME_MAX 128
+/* Of names that are repeated to whoever asked. */
+#define CLEAT_HEALTH_NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+#define CLEAT_HEALTH_UNKNOWN_MAX 16
 
 struct health_check {
     char name[CLEAT_HEALTH_NAME_MAX];
@@ -119,6 +122,39 @@ static bool query_has(const char *query, const char *key, const char *value)
     return false;
 }
 
+static bool health_knows(const struct health_check *checks, size_t count, const char *name,
+                         size_t length)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(checks[i].name) == length && memcmp(checks[i].name, name, length) == 0)
+            return true;
+    return false;
+}
+
+/* Names to leave out that no check has. What couldn't be a name isn't repeated to the caller. */
+static void health_note_unknown(const struct health_check *checks, size_t count, const char *query,
+                                struct cleat_buffer *lines)
+{
+    static const char key[] = "exclude=";
+    unsigned unknown = 0;
+    for (const char *at = query ? query : ""; *at; at += strcspn(at, "&"), at += *at == '&') {
+        const char *name = at + strlen(key);
+        size_t length = strcspn(at, "&");
+        if (length <= strlen(key) || strncmp(at, key, strlen(key)) != 0)
+            continue;
+        length -= strlen(key);
+        if (health_knows(checks, count, name, length) ||
+            strspn(name, CLEAT_HEALTH_NAME_BYTES) < length || unknown == CLEAT_HEALTH_UNKNOWN_MAX)
+            continue;
+        (void)cleat_buffer_format(
+            lines, "%s\"%.*s\"",
+            unknown++ == 0 ? "warn: some health checks cannot be excluded: no matches for " : ",",
+            (int)length, name); /* sticky */
+    }
+    if (unknown > 0)
+        (void)cleat_buffer_byte(lines, '\n'); /* sticky */
+}
+
 static int health_answer_one(const struct health_check *check, struct cleat_buffer *body)
 {
     struct cleat_err err = CLEAT_ERR_INIT;
@@ -149,6 +185,7 @@ static int health_answer_sum(const struct health_check *checks, size_t count, co
             (void)cleat_buffer_format(&lines, "[-]%s failed: reason withheld\n", checks[i].name);
         }
     }
+    health_note_unknown(checks, count, query, &lines);
     if (failed || query_has(query, "verbose", NULL)) {
         (void)cleat_buffer_str(body, cleat_buffer_view(&lines)); /* sticky */
         (void)cleat_buffer_format(body, "%s check %s\n", root, failed ? "failed" : "passed");
@@ -167,7 +204,13 @@ static void health_leave(struct cleat_health *health)
     cleat_lock_release(&health->lock);
 }
 
-/* A copy of the checks and one more running answer; NULL where memory ran out. */
+static int health_ping(void *arg, struct cleat_err *err)
+{
+    return 0;
+}
+
+/* A copy of the checks and one more running answer; NULL where memory ran out. Where nobody added a
+ * check there is "ping", which says that somebody answers. */
 static struct health_check *health_enter(struct cleat_health *health, size_t *ret_count)
 {
     cleat_lock_take(&health->lock);
@@ -175,6 +218,9 @@ static struct health_check *health_enter(struct cleat_health *health, size_t *re
     if (checks) {
         memcpy(checks, health->checks, health->count * sizeof(*checks));
         *ret_count = health->count;
+        if (health->count == 0)
+            checks[(*ret_count)++] =
+                (struct health_check){.name = "ping", .in_sum = true, .fn = health_ping};
         health->running++;
     }
     cleat_lock_release(&health->lock);

@@ -290,6 +290,7 @@ static enum MHD_Result call_send(struct http_call *call, const char *allow)
     if (answer->retry_after_s > 0)
         (void)snprintf(retry_after, sizeof(retry_after), "%d", answer->retry_after_s);
     response_header(response, "Content-Type", answer->content_type);
+    response_header(response, "X-Content-Type-Options", "nosniff");
     response_header(response, "Allow", allow);
     response_header(response, "WWW-Authenticate", answer->challenge);
     response_header(response, "Retry-After", retry_after[0] ? retry_after : NULL);

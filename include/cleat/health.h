@@ -32,7 +32,9 @@ CLEAT_EXPORT void cleat_health_remove(struct cleat_health *health, const char *n
 /**
  * Answers GET <root>[/<check>][?verbose][&exclude=a]: @subpath is what follows the root ("" or
  * "/name"). Returns the HTTP status 200, 500 or 404 and appends the body, in the API server's
- * format.
+ * format: "ok", or, where it fails or is verbose, a line for each check by name, then one for names
+ * to exclude that no check has, then the verdict. A check by its own path tells its error. Without
+ * any check there is one called "ping".
  */
 CLEAT_EXPORT int cleat_health_answer(struct cleat_health *health, const char *root,
                                      const char *subpath, const char *query,
