@@ -133,7 +133,7 @@ static bool table_evict(struct cleat_http_table *table, const struct cleat_http_
             continue;
         if (victim && (entry->address->open < victim->address->open ||
                        (entry->address->open == victim->address->open &&
-                        state_since_ms(state) >= state_since_ms(victim_state))))
+                        state_since_ms(state) > state_since_ms(victim_state))))
             continue;
         victim = entry;
         victim_state = state;

@@ -74,7 +74,8 @@ static void certs_fill(X509 *cert, X509 *issuer, const struct script_cert_option
     if (options->ca)
         certs_extend(cert, issuer, NID_key_usage, "critical,keyCertSign,cRLSign");
     else
-        certs_extend(cert, issuer, NID_ext_key_usage, "serverAuth,clientAuth");
+        certs_extend(cert, issuer, NID_ext_key_usage,
+                     options->purposes ? options->purposes : "serverAuth,clientAuth");
     if (options->alt_names)
         certs_extend(cert, issuer, NID_subject_alt_name, options->alt_names);
 }
