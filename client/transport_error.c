@@ -107,6 +107,18 @@ static int error_detail(const struct error_context *context, int code, const cha
     return error_line(context, code, whole);
 }
 
+/* A handshake that the other side or the way between cut off says nothing of either's protocol, and
+ * the next one may succeed. libcurl tells it only in words. */
+static int error_handshake(const struct error_context *context)
+{
+    static const char *const cut[] = {"Connection reset", "Broken pipe", "SSL_ERROR_SYSCALL",
+                                      "unexpected eof"};
+    for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++)
+        if (strstr(context->failure->message, cut[i]))
+            return error_detail(context, -ECONNRESET, "connection broke in the TLS handshake");
+    return error_detail(context, -EPROTO, "TLS handshake failed");
+}
+
 /* A callback of ours stopped the transfer. */
 static int error_sink(const struct error_context *context)
 {
@@ -131,7 +143,7 @@ int cleat__transport_fail(const struct cleat_transport *transport, CURL *easy,
     case CURLE_COULDNT_CONNECT: return error_connect(&context);
     case CURLE_OPERATION_TIMEDOUT: return error_timeout(&context);
     case CURLE_PEER_FAILED_VERIFICATION: return error_verify(&context);
-    case CURLE_SSL_CONNECT_ERROR: return error_detail(&context, -EPROTO, "TLS handshake failed");
+    case CURLE_SSL_CONNECT_ERROR: return error_handshake(&context);
     case CURLE_SSL_CERTPROBLEM:
         return error_detail(&context, -EINVAL, "client certificate or key can't be used");
     case CURLE_SSL_CACERT_BADFILE:

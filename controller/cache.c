@@ -57,6 +57,7 @@ int cleat_cache_new(const struct cleat_cache_options *options, struct cleat_cach
     cache->no_watch_list = options->no_watch_list;
     cleat_lock_init(&cache->lock, CLEAT_LOCK_CACHE);
     cleat_cond_init(&cache->changed);
+    cleat_reporter_init(&cache->loop_failures, cache->clock, CLEAT__FEED_REPORT_MS);
     int r = cache_init(cache, options, err);
     if (r < 0) {
         (void)cleat_cache_free(cache);

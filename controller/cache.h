@@ -52,6 +52,7 @@ struct cleat_cache {
     struct cleat__lender *lender;
     struct cleat__events events;
     struct cleat_transport_loop *loop;
+    struct cleat_reporter loop_failures; /* the ingest thread's */
     struct cleat_thread ingest_thread;
     struct cleat_thread events_thread;
     struct cache_metrics metrics;

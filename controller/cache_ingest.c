@@ -158,6 +158,18 @@ int cleat__cache_ask(struct cleat_cache *cache, int (*fn)(void *arg), void *arg)
     return task.result;
 }
 
+/* A cache that nobody fills would go on to be read as if it were true: never given up. */
+static void ingest_pause(struct cleat_cache *cache, struct cleat_err *err)
+{
+    cleat_report(&cache->loop_failures, cache->log, CLEAT_LOG_ERROR, "watch loop broken, goes on",
+                 cleat_log_text("cluster", cache->name), cleat_log_err(err));
+    cleat_err_clear(err);
+    cleat_lock_take(&cache->lock);
+    if (!cache->stopping)
+        (void)cleat_cond_wait_ms(&cache->changed, &cache->lock, INGEST_RETRY_MS);
+    cleat_lock_release(&cache->lock);
+}
+
 void *cleat__cache_ingest(void *arg)
 {
     struct cleat_cache *cache = arg;
@@ -171,11 +183,8 @@ void *cleat__cache_ingest(void *arg)
         int64_t wait_ms = due_ms == INT64_MAX ? -1 : due_ms - cleat_clock_mono_ms(cache->clock);
         if (due_ms != INT64_MAX && wait_ms < 0)
             wait_ms = 0;
-        if (cleat_transport_loop_run(cache->loop, wait_ms, &err) < 0) {
-            cleat_error(cache->log, "watch loop broken", cleat_log_text("cluster", cache->name),
-                        cleat_log_err(&err));
-            break;
-        }
+        if (cleat_transport_loop_run(cache->loop, wait_ms, &err) < 0)
+            ingest_pause(cache, &err);
     }
     cleat_lock_take(&cache->lock);
     cache->ended = true;

@@ -31,6 +31,12 @@ START_TEST(test_failures)
          -EKEYREJECTED, "certificate is not valid for the name 10.0.0.1"},
         {CURLE_SSL_CONNECT_ERROR, "wrong version number", 0, -EPROTO,
          "TLS handshake failed: wrong version number"},
+        {CURLE_SSL_CONNECT_ERROR, "Recv failure: Connection reset by peer", 0, -ECONNRESET,
+         "connection broke in the TLS handshake: Recv failure: Connection reset by peer"},
+        {CURLE_SSL_CONNECT_ERROR, "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to x", 0,
+         -ECONNRESET,
+         "connection broke in the TLS handshake: OpenSSL SSL_connect: SSL_ERROR_SYSCALL in "
+         "connection to x"},
         {CURLE_SSL_CERTPROBLEM, "bad key", 0, -EINVAL,
          "client certificate or key can't be used: bad key"},
         {CURLE_SSL_CACERT_BADFILE, "", 0, -EINVAL, "the configured CA can't be read"},
