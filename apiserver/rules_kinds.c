@@ -145,12 +145,25 @@ static void event_check_namespace(const struct cleat_api_operation *operation,
     cleat_api_report_leave(report, mark);
 }
 
+static void event_check_series(struct cleat_value object, struct cleat_api_report *report)
+{
+    struct cleat_value count = cleat_value_find(object, "series.count");
+    if (cleat_value_type(cleat_value_get(object, "series")) != CLEAT_TYPE_OBJECT)
+        return;
+    size_t mark = cleat_api_report_at(report, "series.count");
+    if (cleat_value_int_or(count, 0) < 2)
+        cleat_api_report_invalid(report, count, "should be at least 2");
+    cleat_api_report_leave(report, mark);
+    kinds_required(report, object, "series.lastObservedTime", "");
+}
+
 void cleat_api_event_check(const struct cleat_api_operation *operation, struct cleat_value object,
                            struct cleat_api_report *report)
 {
     static const char *const types[] = {"Normal", "Warning", NULL};
     struct cleat_value type = cleat_value_get(object, "type");
     event_check_namespace(operation, object, report);
+    event_check_series(object, report);
     if (strcmp(operation->name, "CREATE") != 0)
         return; /* only what can change is checked on updates, and the rest there is the old */
     kinds_required(report, object, "eventTime", "");

@@ -127,8 +127,12 @@ static int manager_cluster(struct cleat_manager *manager,
     if (rc == 0)
         rc = cleat_cache_new(&cache, &manager->cache, err);
     if (rc == 0) {
-        rc = cleat_recorder_new(manager->client, manager->jobs, manager->clock, manager->log,
-                                options->name ? options->name : "cleat", &manager->recorder, err);
+        const struct cleat_recorder_options recorder = {.client = manager->client,
+                                                        .clock = manager->clock,
+                                                        .log = manager->log,
+                                                        .metrics = manager->metrics,
+                                                        .controller = options->name};
+        rc = cleat_recorder_new(&recorder, &manager->recorder, err);
     }
     if (rc == 0) {
         const struct cleat_runnable runnable = {

@@ -131,13 +131,17 @@ static size_t end_jobs(const struct ending *ending, struct cleat_err *err)
     return 1;
 }
 
-static void end_events(const struct ending *ending)
+static size_t end_events(const struct ending *ending, struct cleat_err *err)
 {
+    struct cleat_recorder *recorder = ending->manager->recorder;
     int64_t left_ms = ending_left(ending->until_mono_ms);
-    if (!ending->manager->recorder)
-        return;
-    cleat__recorder_stop(ending->manager->recorder,
-                         left_ms < 0 || left_ms > EVENTS_MS_MAX ? EVENTS_MS_MAX : left_ms);
+    if (left_ms < 0 || left_ms > EVENTS_MS_MAX)
+        left_ms = EVENTS_MS_MAX;
+    if (!recorder || cleat__recorder_stop(recorder, left_ms) == 0)
+        return 0;
+    (void)cleat_err_set(err, -ETIMEDOUT, "events: not ended in the grace time");
+    cleat_error(ending->manager->log, "the event recorder hasn't ended in the grace time");
+    return 1;
 }
 
 /* Joins what overstayed its share; how many never ended, with their names in @err. */
@@ -210,8 +214,8 @@ int cleat__manager_end(struct cleat_manager *manager, struct cleat_err *err)
     end_lost(&ending);
     end_drain(&ending);
     end_groups(&ending);
-    end_events(&ending);
     size_t left = end_jobs(&ending, err);
+    left += end_events(&ending, err);
     left += end_rest(&ending, err);
     cleat__manager_timer_stop(manager);
     manager->leaked = left > 0;

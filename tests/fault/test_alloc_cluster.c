@@ -15,6 +15,7 @@
 #include <cleat/election.h>
 #include <cleat/recorder.h>
 
+#include "controller/recorder.h"
 #include "fault/alloc_libraries.h"
 #include "fault/alloc_samples.h"
 #include "integration/cluster.h"
@@ -326,11 +327,10 @@ static bool whole_rotator_keeps(void *arg)
 static int run_recorder(void *arg, struct cleat_err *err)
 {
     struct cluster *cluster = arg;
-    struct cleat_jobs *jobs = NULL;
     struct cleat_recorder *recorder = NULL;
     struct cleat_object *object = NULL;
-    int r = cleat_jobs_new(1, 10, &jobs, err);
-    SAMPLE_STEP(r, cleat_recorder_new(cluster->admin, jobs, NULL, NULL, "swept", &recorder, err));
+    const struct cleat_recorder_options options = {.client = cluster->admin, .controller = "swept"};
+    int r = cleat_recorder_new(&options, &recorder, err);
     SAMPLE_STEP(r, cleat_object_parse(CLEAT_STR(MAP("a", "one")), &object, err));
     if (r == 0) {
         const struct cleat_event_note note = {
@@ -339,12 +339,9 @@ static int run_recorder(void *arg, struct cleat_err *err)
         cleat_recorder_post(recorder, &note);
     }
     cleat_object_unref(object);
-    if (jobs)
-        cleat_jobs_stop(jobs);
-    if (jobs && cleat_jobs_join(jobs, 20000) != 0)
+    if (recorder && cleat__recorder_stop(recorder, 20000) != 0)
         r = CLEAT_SWEEP_WRONG;
     cleat_recorder_free(recorder);
-    cleat_jobs_free(jobs);
     return sample_named(r, err);
 }
 
@@ -455,7 +452,7 @@ static const struct sweep_scene scenes[] = {
      .threads = "here",
      .flags = SWEEP_TOLERANT,
      .most = 400},
-    OF("recorder", cluster, run_recorder, NULL, "here,jobs", SWEEP_TOLERANT, 200),
+    OF("recorder", cluster, run_recorder, NULL, "here,recorder", SWEEP_TOLERANT, 200),
     OF("election", cluster, run_election, whole_election, "here,elect", SWEEP_TOLERANT, 150),
     OF("apiserver", cluster, run_apiserver, whole_map, "there", SWEEP_TOLERANT | SWEEP_OTHER, 400),
 };
