@@ -11,9 +11,8 @@
  * switches they win back in being scheduled; at 400 they take some 15 MB more.
  *
  * Besides them there are libmicrohttpd's listener, which alone admits, opens and ends connections,
- * and a ticker that sweeps the table. Where the table is full, the listener is given a few places
- * more: it can accept the newcomer while the one that gave way is still being put away. Beyond
- * them, clients wait to be accepted.
+ * and a ticker that sweeps the table. libmicrohttpd's own limit is above ours: one that was cut
+ * counts there until it's put away.
  */
 #include "server/http_internal.h"
 
@@ -30,14 +29,15 @@
 
 #define HTTP_MEMORY_BYTES (40 * CLEAT_KIB) /* half of it reads: a whole TLS record and more */
 #define HTTP_STACK_BYTES (256 * CLEAT_KIB)
+#define HTTP_PATIENCE_MS 100
 #define HTTP_GRACE_MS 500
 #define HTTP_CLIENTS_PAUSE_MS 10000
 #define HTTP_REPORT_MS 60000
 
-/* Places above the limit, for connections that were cut and aren't away yet. */
+/* Where libmicrohttpd itself closes what comes in. */
 static unsigned http_places(const struct cleat_http_options *options)
 {
-    return options->connections_max + 1 + options->connections_max / 32;
+    return 2 * options->connections_max + 64;
 }
 
 static struct MHD_Daemon *http_daemon(struct cleat_http *http, int fd)
@@ -138,6 +138,7 @@ static void http_make(struct cleat_http *http, const struct cleat_http_options *
         .head_ms = options->head_ms,
         .idle_ms = options->idle_ms,
         .write_ms = options->write_ms,
+        .patience_ms = HTTP_PATIENCE_MS,
         .grace_ms = HTTP_GRACE_MS,
     };
     http->magic = CLEAT_HTTP_MAGIC;

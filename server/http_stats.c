@@ -46,6 +46,7 @@ static int make_connections(struct cleat_http_stats *stats, const struct stats_m
     if (r < 0)
         return r;
     stats->refused_address = maker_series(maker, family, "address");
+    stats->refused_full = maker_series(maker, family, "full");
     stats->refused_memory = maker_series(maker, family, "memory");
     r = stats_family(maker->metrics, "cleat_http_connections_evicted_total",
                      "Waiting connections that gave way to others", NULL, &family, maker->err);

@@ -15,6 +15,7 @@
 struct cleat_http_stats {
     struct cleat_series *connections;
     struct cleat_series *refused_address; /* too many of one address */
+    struct cleat_series *refused_full;    /* too many in all */
     struct cleat_series *refused_memory;
     struct cleat_series *evicted;
     struct cleat_series *deadline_head, *deadline_body, *deadline_idle, *deadline_write;

@@ -13,6 +13,7 @@
 #define TABLE_SWEEP_MS_LEAST 10
 #define TABLE_SWEEP_MS_MOST 250
 #define TABLE_SWEEP_MS_EMPTY 60000
+#define TABLE_UNSTICK_MOST 4
 #define TABLE_NEVER INT64_MAX
 #define TABLE_ADDRESSES_MAX 1000000 /* above any limit of connections */
 
@@ -113,27 +114,50 @@ static bool entry_cut(struct cleat_http_table *table, struct cleat_http_entry *e
     return true;
 }
 
-/* True where @entry waits for its client. */
+/* True where a connection in that state waits for its client. */
 static bool state_waits(uint64_t state)
 {
     return state_phase(state) != CLEAT_HTTP_BUSY && state_phase(state) != CLEAT_HTTP_CUT;
 }
 
+static bool state_idle(uint64_t state)
+{
+    return state_phase(state) == CLEAT_HTTP_IDLE || state_phase(state) == CLEAT_HTTP_OPENING;
+}
+
+static bool fd_readable(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return poll(&wait, 1, 0) > 0;
+}
+
+/* True where @entry is rather to go than @other: its address holds more, or it has waited longer.
+ */
+static bool entry_before(const struct cleat_http_entry *entry, uint64_t state,
+                         const struct cleat_http_entry *other, uint64_t other_state)
+{
+    if (!other || entry->address->open != other->address->open)
+        return !other || entry->address->open > other->address->open;
+    return state_since_ms(state) < state_since_ms(other_state);
+}
+
 /*
  * Cuts the connection that has waited longest: of @address, or, where that is NULL, of the address
- * with most connections. False where none waits.
+ * with most connections. One that has just been written to isn't idle. False where none waits for
+ * long enough.
+ * Entries stand in the order of their coming, so that few are better than all before them.
  */
 static bool table_evict(struct cleat_http_table *table, const struct cleat_http_address *address)
 {
+    int64_t before_ms = cleat_clock_mono_ms(table->options.clock) - table->options.patience_ms;
     struct cleat_http_entry *victim = NULL;
     uint64_t victim_state = 0;
     for (struct cleat_http_entry *entry = table->first; entry; entry = entry->next) {
         uint64_t state = atomic_load(&entry->state);
-        if (!state_waits(state) || (address && entry->address != address))
-            continue;
-        if (victim && (entry->address->open < victim->address->open ||
-                       (entry->address->open == victim->address->open &&
-                        state_since_ms(state) > state_since_ms(victim_state))))
+        if (!state_waits(state) || state_since_ms(state) > before_ms ||
+            (address && entry->address != address) ||
+            !entry_before(entry, state, victim, victim_state) ||
+            (state_idle(state) && fd_readable(entry->fd)))
             continue;
         victim = entry;
         victim_state = state;
@@ -148,20 +172,23 @@ static bool table_evict(struct cleat_http_table *table, const struct cleat_http_
 bool cleat_http_table_admit(struct cleat_http_table *table,
                             const uint8_t address[CLEAT_HTTP_ADDRESS_BYTES])
 {
+    const struct cleat_http_stats *stats = table->options.stats;
+    struct cleat_series *reason = NULL;
     bool admitted = true;
     cleat_lock_take(&table->lock);
     struct cleat_http_address *known = cleat_map_get(&table->addresses, address_key(address));
-    if (known && known->open >= table->options.connections_per_address_max)
+    table->admitted++;
+    if (known && known->open >= table->options.connections_per_address_max) {
         admitted = table_evict(table, known);
-    else if (table->open >= table->options.connections_max)
-        (void)table_evict(table, NULL); /* none waits: it may come in nevertheless */
-    if (admitted) {
-        table->admitted++;
-    } else {
-        table->refused++;
-        cleat_series_add(table->options.stats->refused_address, 1);
+        reason = stats->refused_address;
+    } else if (table->open >= table->options.connections_max) {
+        admitted = table_evict(table, NULL);
+        reason = stats->refused_full;
     }
+    table->refused += !admitted;
     cleat_lock_release(&table->lock);
+    if (!admitted)
+        cleat_series_add(reason, 1);
     return admitted;
 }
 
@@ -175,11 +202,13 @@ int cleat_http_table_enter(struct cleat_http_table *table, struct cleat_http_ent
     if (taken) {
         entry->fd = fd;
         atomic_store(&entry->state, state_of(CLEAT_HTTP_OPENING, now_ms));
-        entry->previous = NULL;
-        entry->next = table->first;
-        if (table->first)
-            table->first->previous = entry;
-        table->first = entry;
+        entry->next = NULL;
+        entry->previous = table->last;
+        if (table->last)
+            table->last->next = entry;
+        else
+            table->first = entry;
+        table->last = entry;
         table->count++;
         table->open++;
     } else {
@@ -206,6 +235,8 @@ void cleat_http_table_leave(struct cleat_http_table *table, struct cleat_http_en
     entry->address = NULL;
     if (entry->next)
         entry->next->previous = entry->previous;
+    else
+        table->last = entry->previous;
     if (entry->previous)
         entry->previous->next = entry->next;
     else
@@ -261,12 +292,6 @@ static int64_t entry_deadline_ms(const struct cleat_http_table *table,
     return limit_ms == TABLE_NEVER ? TABLE_NEVER : state_since_ms(state) + limit_ms;
 }
 
-static bool fd_readable(int fd)
-{
-    struct pollfd wait = {.fd = fd, .events = POLLIN};
-    return poll(&wait, 1, 0) > 0;
-}
-
 /* At the end: nothing was asked for the time of grace, and nothing is on its way as far as we see.
  */
 static bool entry_done(const struct cleat_http_table *table, const struct cleat_http_entry *entry,
@@ -306,13 +331,14 @@ static int64_t entry_sweep(struct cleat_http_table *table, struct cleat_http_ent
 
 /*
  * Somebody waits to be accepted, as at the last sweep, and nobody was accepted since: descriptors
- * have run out, or everything is taken. libmicrohttpd accepts again after one has ended.
+ * have run out. Each connection that ends gives one back.
  */
 static void table_unstick(struct cleat_http_table *table)
 {
     bool waiting = table->listen_fd >= 0 && table->count > 0 && fd_readable(table->listen_fd);
-    if (waiting && table->stuck_at == table->admitted)
-        (void)table_evict(table, NULL); /* none waits: all are being answered */
+    bool stuck = waiting && table->stuck_at == table->admitted;
+    for (int i = 0; stuck && i < TABLE_UNSTICK_MOST; i++)
+        stuck = table_evict(table, NULL); /* none waits: all are being answered */
     table->stuck_at = waiting ? table->admitted : UINT64_MAX;
 }
 

@@ -8,8 +8,9 @@
  *                          sweep ─► shutdown(2) of what is past its deadline
  *
  * Room is made fairly: where the table is full, the address that holds most connections loses the
- * one that has waited for its client the longest; a connection whose handler runs is never taken.
- * So one address can't push out another that holds less.
+ * one that has waited for its client the longest; one whose handler runs, or that has come only
+ * now, is never taken. So one address can't push out another that holds less, and newcomers don't
+ * push out each other. Where nobody has waited, the newcomer is closed.
  *
  * Invariants: an entry's socket is open from enter to leave, for libmicrohttpd closes it after it
  * has told us. So whoever holds the lock and finds an entry may shut its socket down. That, and
@@ -70,14 +71,15 @@ struct cleat_http_table_options {
     int64_t head_ms; /* from the accept, or the line of a further request, to the head's end */
     int64_t idle_ms;
     int64_t write_ms;
-    int64_t grace_ms; /* of the end: an idle connection is left alone for so long */
+    int64_t patience_ms; /* so long, a wait is nobody's fault: it makes no room for others */
+    int64_t grace_ms;    /* of the end: an idle connection is left alone for so long */
 };
 
 struct cleat_http_table {
     struct cleat_http_table_options options;
     struct cleat_lock lock; /* of everything below */
     struct cleat_cond emptied;
-    struct cleat_http_entry *first;
+    struct cleat_http_entry *first, *last; /* in the order of their coming */
     struct cleat_map addresses;
     unsigned count; /* entries */
     unsigned open;  /* of them, those that aren't cut */
@@ -97,8 +99,7 @@ void cleat_http_table_fini(struct cleat_http_table *table);
 void cleat_http_address_of(const struct sockaddr *address, uint8_t ret[CLEAT_HTTP_ADDRESS_BYTES]);
 /**
  * True where a connection of this address may come in; where the table is full, another one was cut
- * for it. Where all are being answered it may come in, too: libmicrohttpd's own limit, a little
- * higher, then lets further ones wait.
+ * for it.
  */
 bool cleat_http_table_admit(struct cleat_http_table *table,
                             const uint8_t address[CLEAT_HTTP_ADDRESS_BYTES]);

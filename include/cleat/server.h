@@ -51,10 +51,9 @@ struct cleat_server_options {
     size_t bytes_in_flight_max; /* of bodies on this server alone, beside the webhooks' own limit of
                                    bodies and what they become; 0: the webhooks' alone */
     /* Open connections; 0: 1,000. Beyond it the one that has waited longest for its client gives
-       way, of the address that holds most; while all are being answered, further ones wait. */
+       way, of the address that holds most; while none has waited, the new one is closed. */
     unsigned connections_max;
-    /* Of one address; 0: 250. Beyond it the address' own longest waiting one gives way; while all
-       of them are being answered, the new one is closed. */
+    /* Of one address; 0: 250. Beyond it the address' own longest waiting one gives way. */
     unsigned connections_per_address_max;
     /* How long what the client does may take, in milliseconds. No trickle of bytes moves these, and
        none of them counts while a handler runs. 0 is the default. */

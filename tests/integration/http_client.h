@@ -37,25 +37,37 @@ struct http_reply {
     char body[HTTP_CLIENT_BYTES];
 };
 
-/* True where the connection, and the handshake, came about. */
-static inline bool http_client_open(struct http_client *client, uint16_t port, bool tls)
+/* A connection from @from, of the host's byte order; false where there is none. */
+static inline bool http_client_connect(struct http_client *client, in_addr_t from, uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = {htonl(from)}};
     struct timeval limit = {.tv_sec = HTTP_CLIENT_LIMIT_S};
+    const int on = 1; /* what is sent in pieces isn't to wait for acknowledgements */
     memset(client, 0, sizeof(*client));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(client->fd, 0);
     ck_assert_int_eq(setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
     ck_assert_int_eq(setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), 0);
-    const int on = 1; /* what is sent in pieces isn't to wait for acknowledgements */
     ck_assert_int_eq(setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
-    if (connect(client->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-        return false;
-    if (!tls)
-        return true;
+    if (from != INADDR_LOOPBACK)
+        ck_assert_int_eq(bind(client->fd, (struct sockaddr *)&own, sizeof(own)), 0);
+    return connect(client->fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+/* The handshake, with a certificate where @cert isn't NULL. */
+static inline bool http_client_shake(struct http_client *client, const char *cert, const char *key)
+{
     ck_assert_int_eq(gnutls_init(&client->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL), 0);
     ck_assert_int_eq(gnutls_certificate_allocate_credentials(&client->credentials), 0);
+    if (cert) {
+        const gnutls_datum_t certs = {(unsigned char *)cert, (unsigned)strlen(cert)};
+        const gnutls_datum_t keys = {(unsigned char *)key, (unsigned)strlen(key)};
+        ck_assert_int_eq(gnutls_certificate_set_x509_key_mem(client->credentials, &certs, &keys,
+                                                             GNUTLS_X509_FMT_PEM),
+                         0);
+    }
     ck_assert_int_eq(gnutls_set_default_priority(client->session), 0);
     gnutls_credentials_set(client->session, GNUTLS_CRD_CERTIFICATE, client->credentials);
     gnutls_transport_set_int(client->session, client->fd);
@@ -65,6 +77,27 @@ static inline bool http_client_open(struct http_client *client, uint16_t port, b
         r = gnutls_handshake(client->session);
     while (r < 0 && !gnutls_error_is_fatal(r));
     return r == 0;
+}
+
+/* True where the connection, and the handshake, came about. */
+static inline bool http_client_open_from(struct http_client *client, in_addr_t from, uint16_t port,
+                                         bool tls)
+{
+    return http_client_connect(client, from, port) &&
+           (!tls || http_client_shake(client, NULL, NULL));
+}
+
+static inline bool http_client_open(struct http_client *client, uint16_t port, bool tls)
+{
+    return http_client_open_from(client, INADDR_LOOPBACK, port, tls);
+}
+
+/* Over TLS, with a certificate of its own. */
+static inline bool http_client_open_as(struct http_client *client, uint16_t port, const char *cert,
+                                       const char *key)
+{
+    return http_client_connect(client, INADDR_LOOPBACK, port) &&
+           http_client_shake(client, cert, key);
 }
 
 static inline void http_client_close(struct http_client *client)

@@ -19,7 +19,7 @@ struct script_cert_options {
     const struct script_cert *signer; /* NULL: by itself */
     bool ca;
     const char *purposes; /* of a leaf; NULL: "serverAuth,clientAuth" */
-    long not_before_s; /* from now; both 0: an hour ago to a day from now */
+    long not_before_s;    /* from now; both 0: an hour ago to a day from now */
     long not_after_s;
 };
 

@@ -12,6 +12,7 @@ START_TEST(test_all_there_at_once)
     static const char *const lines[] = {
         "cleat_http_connections{server=\"a\"} 0\n",
         "cleat_http_connections_refused_total{server=\"a\",reason=\"address\"} 0\n",
+        "cleat_http_connections_refused_total{server=\"a\",reason=\"full\"} 0\n",
         "cleat_http_connections_refused_total{server=\"a\",reason=\"memory\"} 0\n",
         "cleat_http_connections_evicted_total{server=\"a\"} 0\n",
         "cleat_http_deadlines_total{server=\"a\",phase=\"head\"} 0\n",
