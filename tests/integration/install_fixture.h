@@ -68,11 +68,11 @@ static inline void install_config(struct install *install)
     cleat_free(text);
 }
 
-/* An API server with the installation, and no server yet. */
-static inline void install_open(struct install *install, cleat_audit_fn audit, void *arg)
+/* An API server with the installation, and no server yet. RBAC is on, whatever @options say. */
+static inline void install_open(struct install *install, struct cleat_apiserver_options options)
 {
-    const struct cleat_apiserver_options options = {.rbac = true, .audit = audit, .audit_arg = arg};
     struct cleat_err err = CLEAT_ERR_INIT;
+    options.rbac = true;
     memset(install, 0, sizeof(*install));
     cleat_temp_dir_init(&install->dir);
     install->port = child_port();

@@ -7,7 +7,7 @@
 
 static void open_with_things(struct install *install)
 {
-    install_open(install, NULL, NULL);
+    install_open(install, (struct cleat_apiserver_options){.rbac = true});
     install_namespace(install, "platform", "");
     install_namespace(install, "a", "\"team\":\"true\"");
     install_secret(install, "platform", "reg", "");
