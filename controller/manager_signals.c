@@ -13,6 +13,18 @@
 #include "base/check.h"
 #include "controller/manager.h"
 
+#define SIGNALS_PAUSE_MS 100
+
+/* The kernel may lack memory for a moment. Whoever gave up would never hear of SIGTERM. */
+static void signals_pause(struct cleat_manager *manager)
+{
+    if (errno == EINTR)
+        return;
+    cleat_lock_take(&manager->lock);
+    (void)cleat_cond_wait_ms(&manager->cond, &manager->lock, SIGNALS_PAUSE_MS); /* looks again */
+    cleat_lock_release(&manager->lock);
+}
+
 static void *signals_run(void *arg)
 {
     struct cleat_manager *manager = arg;
@@ -22,8 +34,10 @@ static void *signals_run(void *arg)
         struct pollfd fds[2] = {{.fd = manager->signal_fd, .events = POLLIN},
                                 {.fd = manager->quit_fd, .events = POLLIN}};
         struct signalfd_siginfo info;
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
-            return NULL;
+        if (poll(fds, 2, -1) < 0) {
+            signals_pause(manager);
+            continue;
+        }
         if (fds[1].revents)
             return NULL;
         if (!fds[0].revents || read(manager->signal_fd, &info, sizeof(info)) != sizeof(info))

@@ -168,7 +168,9 @@ int cleat_tls_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_s
                        gnutls_privkey_t *ret_key, unsigned *ret_flags)
 {
     struct cleat_tls_peer *peer = gnutls_session_get_ptr(session);
-    cleat_assert(peer && peer->slot);
+    if (!peer)
+        return -1; /* there was no memory for the connection's state: it gets no handshake */
+    cleat_assert(peer->slot);
     if (!peer->held)
         peer->held = slot_lookup(peer->slot);
     if (!peer->held)

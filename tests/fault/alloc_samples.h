@@ -6,6 +6,8 @@
 #ifndef CLEAT_TESTS_ALLOC_SAMPLES_H
 #define CLEAT_TESTS_ALLOC_SAMPLES_H
 
+#include <check.h>
+#include <errno.h>
 #include <cleat/document.h>
 #include "support/sweep.h"
 

@@ -78,6 +78,13 @@ static bool shim_is_file(int fd)
     return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+/* Sockets and pipes: an eventfd, by which threads wake each other, is never full or interrupted. */
+static bool shim_is_stream(int fd)
+{
+    struct stat status;
+    return shim_is_socket(fd) || (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode));
+}
+
 static bool shim_is_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -89,12 +96,14 @@ static bool shim_may(enum shim_call call, int error, int fd, size_t length)
     bool moves = call == SHIM_READ || call == SHIM_WRITE;
     switch (error) {
     case SHIM_SHORT: return moves && length > 1 && (shim_is_socket(fd) || shim_is_file(fd));
-    case EAGAIN: return call == SHIM_THREAD || (fd >= 0 && shim_is_nonblocking(fd));
+    case EAGAIN:
+        return call == SHIM_THREAD ||
+               (fd >= 0 && shim_is_nonblocking(fd) && (!moves || shim_is_stream(fd)));
     case ECONNRESET:
     case EPIPE: return moves && shim_is_socket(fd);
     case ENOSPC:
     case EIO: return moves && shim_is_file(fd);
-    case EINTR: return !moves || !shim_is_file(fd);
+    case EINTR: return !moves || shim_is_stream(fd);
     default: return true;
     }
 }

@@ -266,5 +266,22 @@ START_TEST(test_swap_under_load)
 }
 END_TEST
 
+/* Once: a connection that there was no memory to keep a state of ended the process. */
+START_TEST(test_no_state_no_handshake)
+{
+    gnutls_session_t session;
+    gnutls_pcert_st *chain = NULL;
+    gnutls_ocsp_data_st *ocsp = NULL;
+    gnutls_privkey_t key = NULL;
+    unsigned lengths[2] = {0}, flags = 0;
+    ck_assert_int_eq(gnutls_init(&session, GNUTLS_SERVER), 0);
+    ck_assert_int_lt(
+        cleat_tls_retrieve(session, NULL, &chain, &lengths[0], &ocsp, &lengths[1], &key, &flags),
+        0);
+    gnutls_deinit(session);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("tls", test_priorities, test_empty, test_swap_within_handshake,
-                 test_session_outlives_certificate, test_swap_under_load)
+                 test_session_outlives_certificate, test_swap_under_load,
+                 test_no_state_no_handshake)
