@@ -61,7 +61,20 @@ static bool injector_is_ours(struct cleat_value config, const struct cleat_ca_ow
     return owner->url && injector_leads_to(url, cleat_str_of(owner->url));
 }
 
-static int injector_read_bundle(struct cleat_value config, struct cleat_injection_hook *hook)
+/* The CAs in @hook; most have what the one before has, and reading is dear. */
+static void injector_read_trust(const struct cleat_injection *injection,
+                                struct cleat_injection_hook *hook)
+{
+    const struct cleat_injection_hook *before = injection->count > 1 ? hook - 1 : NULL;
+    struct cleat_str pem = cleat_buffer_view(&hook->pem);
+    if (before && cleat_str_equal(pem, cleat_buffer_view(&before->pem)))
+        cleat_trust_add_from(&hook->trust, &before->trust, 0, CLEAT_X509_ANY_TIME);
+    else
+        cleat_trust_add(&hook->trust, pem, CLEAT_X509_ANY_TIME);
+}
+
+static int injector_read_bundle(const struct cleat_injection *injection, struct cleat_value config,
+                                struct cleat_injection_hook *hook)
 {
     struct cleat_scratch scratch;
     struct cleat_value value = cleat_value_get(config, "caBundle");
@@ -70,6 +83,7 @@ static int injector_read_bundle(struct cleat_value config, struct cleat_injectio
     int r = cleat_base64_decode(&hook->pem, text, NULL);
     if (r < 0)
         cleat_buffer_reset(&hook->pem);
+    injector_read_trust(injection, hook);
     return r == -ENOMEM ? r : 0;
 }
 
@@ -95,7 +109,7 @@ static int injector_read_hooks(struct cleat_injection *injection,
             continue;
         struct cleat_injection_hook *hook = injector_hook(injection);
         (void)snprintf(hook->path, sizeof(hook->path), "/webhooks/%zu/clientConfig/caBundle", i);
-        r = injector_read_bundle(config, hook);
+        r = injector_read_bundle(injection, config, hook);
     }
     return r;
 }
@@ -113,7 +127,7 @@ static int injector_read_conversion(struct cleat_injection *injection,
     struct cleat_injection_hook *hook = injector_hook(injection);
     (void)snprintf(hook->path, sizeof(hook->path),
                    "/spec/conversion/webhook/clientConfig/caBundle");
-    return injector_read_bundle(config, hook);
+    return injector_read_bundle(injection, config, hook);
 }
 
 int cleat_injection_read(struct cleat_client *client, const struct cleat_ca_target *target,
@@ -138,6 +152,7 @@ int cleat_injection_read(struct cleat_client *client, const struct cleat_ca_targ
 void cleat_injection_fini(struct cleat_injection *injection)
 {
     for (size_t i = 0; i < injection->count; i++) {
+        cleat_trust_fini(&injection->hooks[i].trust);
         cleat_buffer_fini(&injection->hooks[i].pem);
         cleat_buffer_fini(&injection->hooks[i].wanted);
     }

@@ -7,6 +7,7 @@
 #define CLEAT_CERTS_INJECTOR_H
 
 #include <cleat/certs.h>
+#include "certs/trust.h"
 
 #define CLEAT_INJECTION_PATH_BYTES 64
 
@@ -15,6 +16,7 @@ struct cleat_injection_hook {
     char path[CLEAT_INJECTION_PATH_BYTES]; /* JSON Pointer of its caBundle */
     bool there;                            /* there is a caBundle, of whatever content */
     struct cleat_buffer pem;               /* decoded; empty where it can't be */
+    struct cleat_trust trust;              /* the CAs in it */
     struct cleat_buffer wanted;            /* what is to stand there, as PEM; empty: leave it */
     const char *why;                       /* static: why it is to be changed */
 };

@@ -43,7 +43,7 @@ struct cleat_plan_state {
     int64_t newest_until_unix_s;       /* the last end of a leaf under the newest CA; 0: unknown */
     int64_t older_until_unix_s;        /* and of one under the others; 0: unknown */
     const struct cleat_bundle *served; /* what this process serves; NULL: nothing */
-    const struct cleat_str *published; /* the bundle of each webhook that is ours */
+    const struct cleat_trust *const *published; /* by each webhook that is ours */
     size_t published_count;
     bool published_unknown; /* they couldn't be read */
     /* The SHA-256 of a CA that has been published for so long that whoever asks knows it; NULL. */

@@ -73,7 +73,7 @@ struct rotator_look {
     struct cleat_injection injections[CLEAT_ROTATOR_TARGETS_MAX];
     struct cleat_object *secret; /* NULL: there is none */
     struct cleat_secret_data data;
-    struct cleat_str *published; /* borrowed from the injections */
+    const struct cleat_trust **published; /* borrowed from the injections */
     struct cleat_plan_state state;
     int64_t now_unix_ms;
 };

@@ -28,8 +28,7 @@ static int look_read_targets(struct cleat_rotator *rotator, struct rotator_look 
         return cleat_err_set(err, -ENOMEM, "out of memory");
     for (size_t i = 0; i < look->count; i++)
         for (size_t j = 0; j < look->injections[i].count; j++)
-            look->published[look->state.published_count++] =
-                cleat_buffer_view(&look->injections[i].hooks[j].pem);
+            look->published[look->state.published_count++] = &look->injections[i].hooks[j].trust;
     look->state.published = look->published;
     return 0;
 }

@@ -78,7 +78,7 @@ static int publish_hook(struct cleat_rotator *rotator, const struct cleat_trust 
 {
     struct cleat_trust there = CLEAT_TRUST_INIT;
     struct cleat_trust wanted = CLEAT_TRUST_INIT;
-    cleat_trust_add(&there, cleat_buffer_view(&hook->pem), now_s);
+    cleat_trust_add_from(&there, &hook->trust, 0, now_s);
     cleat_trust_add_from(&wanted, ours, 0, CLEAT_X509_ANY_TIME);
     for (size_t i = 0; i < there.count; i++)
         if (!cleat_trust_has(ours, there.certs[i]) && publish_spares(rotator, there.certs[i]))

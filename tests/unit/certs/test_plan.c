@@ -22,6 +22,8 @@ struct world {
     struct cleat_bundle *bundle[WORLDS];
     struct cleat_buffer lists[256];
     size_t list_count;
+    struct cleat_trust trusts[256];
+    size_t trust_count;
     int64_t now_s;
 };
 
@@ -49,6 +51,8 @@ static void world_fini(struct world *world)
     }
     for (size_t i = 0; i < world->list_count; i++)
         cleat_buffer_fini(&world->lists[i]);
+    for (size_t i = 0; i < world->trust_count; i++)
+        cleat_trust_fini(&world->trusts[i]);
 }
 
 /* CAs by their digits, in order: "10" is the second world's, then the first's; 'g' is garbage. */
@@ -75,13 +79,17 @@ static struct cleat_str part_of(char from, struct cleat_str (*get)(const struct 
                          : get(world->bundle[from - '0']);
 }
 
-static size_t lists(struct world *world, const char *which, struct cleat_str *ret)
+/* The lists of CAs in @which, divided by '|'; they belong to the world. */
+static size_t lists(struct world *world, const char *which, const struct cleat_trust **ret)
 {
     size_t count = 0;
     for (const char *at = which; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
         char one[8];
+        struct cleat_trust *trust = &world->trusts[world->trust_count++];
+        ck_assert_uint_le(world->trust_count, sizeof(world->trusts) / sizeof(world->trusts[0]));
         (void)snprintf(one, sizeof(one), "%.*s", (int)strcspn(at, "|~"), at);
-        ret[count++] = list(world, one);
+        cleat_trust_add(trust, list(world, one), CLEAT_X509_ANY_TIME);
+        ret[count++] = trust;
     }
     return count;
 }
@@ -239,8 +247,8 @@ static const unsigned char *digest(struct world *world, int which)
     return bytes;
 }
 
-static void state_fill(struct world *world, const struct row *row, struct cleat_str *published,
-                       struct cleat_plan_state *state)
+static void state_fill(struct world *world, const struct row *row,
+                       const struct cleat_trust **published, struct cleat_plan_state *state)
 {
     const char *secret = row->secret;
     *state = (struct cleat_plan_state){
@@ -264,7 +272,7 @@ static void state_fill(struct world *world, const struct row *row, struct cleat_
 
 static void check_row(struct world *world, const struct row *row)
 {
-    struct cleat_str published[3];
+    const struct cleat_trust *published[3];
     struct cleat_plan_state state;
     struct cleat_plan plan;
     char older[CLEAT_TRUST_MAX + 1];
@@ -305,7 +313,7 @@ START_TEST(test_records_go_on)
                             .newest_until = UNTIL(5 * LEAF_S),
                             .older_until = UNTIL(7),
                             .names = names};
-    struct cleat_str published[3];
+    const struct cleat_trust *published[3];
     struct cleat_plan_state state;
     state_fill(&world, &deleted, published, &state);
     ck_assert_int_eq(cleat_plan_make(&state, world.now_s * 1000, &plan), 0);
@@ -385,7 +393,7 @@ START_TEST(test_adoption)
     struct world world;
     world_init(&world);
     for (size_t i = 0; i < sizeof(adoptions) / sizeof(adoptions[0]); i++) {
-        struct cleat_str published[3];
+        const struct cleat_trust *published[3];
         const struct cleat_plan_state state = {
             .served = adoptions[i].served == '-' ? NULL : world.bundle[adoptions[i].served - '0'],
             .published = published,
