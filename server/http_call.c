@@ -73,13 +73,19 @@ static struct http_call *call_of(struct MHD_Connection *connection)
     return call;
 }
 
-static struct gnutls_session_int *call_session(const struct http_call *call)
+static struct gnutls_session_int *connection_session(const struct cleat_http *http,
+                                                     struct MHD_Connection *connection)
 {
-    if (!call->http->options.tls)
+    if (!http->options.tls)
         return NULL;
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     return info ? info->tls_session : NULL;
+}
+
+static struct gnutls_session_int *call_session(const struct http_call *call)
+{
+    return connection_session(call->http, call->connection);
 }
 
 static int call_socket(const struct http_call *call)
@@ -139,6 +145,8 @@ static void call_open(struct cleat_http *http, struct MHD_Connection *connection
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     int fd = info ? info->connect_fd : -1;
     *context = call;
+    if (!call)
+        cleat_tls_peer_none(connection_session(http, connection));
     if (!call || !call_enter(call, fd)) {
         (void)shutdown(fd, SHUT_RDWR); /* its thread finds that out and ends */
         return;

@@ -152,6 +152,12 @@ void cleat_tls_peer_init(struct cleat_tls_peer *peer, struct cleat_tls_slot *slo
     gnutls_session_set_verify_function(session, peer_on_verify);
 }
 
+void cleat_tls_peer_none(gnutls_session_t session)
+{
+    if (session)
+        gnutls_session_set_ptr(session, NULL);
+}
+
 bool cleat_tls_peer_accepted(const struct cleat_tls_peer *peer)
 {
     return !peer->clients || peer->accepted;
@@ -169,7 +175,7 @@ int cleat_tls_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_s
 {
     struct cleat_tls_peer *peer = gnutls_session_get_ptr(session);
     if (!peer)
-        return -1; /* there was no memory for the connection's state: it gets no handshake */
+        return -1; /* see cleat_tls_peer_none */
     cleat_assert(peer->slot);
     if (!peer->held)
         peer->held = slot_lookup(peer->slot);

@@ -61,6 +61,9 @@ bool cleat_tls_slot_filled(struct cleat_tls_slot *slot);
  * certificate and judged within the handshake. Without a session, nothing is to be judged. */
 void cleat_tls_peer_init(struct cleat_tls_peer *peer, struct cleat_tls_slot *slot,
                          struct cleat_tls_clients *clients, struct gnutls_session_int *session);
+/** A session that gets no peer, for lack of memory: its handshake fails. What libmicrohttpd left as
+ * its pointer is no peer. */
+void cleat_tls_peer_none(struct gnutls_session_int *session);
 /** True where requests of @peer may be looked at. */
 bool cleat_tls_peer_accepted(const struct cleat_tls_peer *peer);
 /** The handshake is over, one way or the other; repeatable. */
