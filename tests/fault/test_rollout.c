@@ -4,19 +4,18 @@
  * clients review and objects are written without a break. No request may be lost: connections are
  * kept and given up by the rules of the API server's own client, which sends nothing twice.
  */
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "client/file.h"
 #include "integration/cluster.h"
 #include "integration/http_client.h"
 #include "server/manifests.h"
+#include "support/child.h"
 #include "support/service.h"
 #include "support/suite.h"
 #include "support/tally.h"
@@ -24,16 +23,15 @@
 #include "support/wait.h"
 
 #define REPLICAS 2
-#define ROLLOUTS 6
+#define ROLLOUTS 10
 #define REVIEWERS 4
 #define REVIEWS_LEAST 1000
 #define WRITES_LEAST 20
+#define RENEWALS_LEAST 1
 #define LIMIT_MS 90000
 /* An endpoint leaves the rotation so long after its end was asked for; less than the drain delay.
  */
 #define ENDPOINT_LAG_MS 500
-
-extern char **environ;
 
 static const struct cleat_resource namespaces = {.gvk = {"", "v1", "Namespace"},
                                                  .plural = "namespaces"};
@@ -43,7 +41,7 @@ static const struct cleat_resource mirrors = {.gvk = {"cleat.dev", "v1alpha1", "
                                               .plural = "mirrors"};
 
 struct replica {
-    pid_t pid;
+    struct child child;
     int port;
     int health_port;
 };
@@ -128,50 +126,23 @@ static bool copied(struct world *world, unsigned value)
 
 /* ---- replicas ---- */
 
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    ck_assert_int_eq(close(fd), 0);
-    return ntohs(address.sin_port);
-}
-
-static void replica_spawn(struct world *world, struct replica *replica, char *const flags[])
-{
-    char program[PATH_MAX], log[32];
-    posix_spawn_file_actions_t actions;
-    (void)snprintf(program, sizeof(program), "%s/cleat", CLEAT_BINARY_DIR);
-    (void)snprintf(log, sizeof(log), "log%u", world->generation++);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, cleat_temp_dir_path(&world->dir, log),
-                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-    int failed = posix_spawn(&replica->pid, program, &actions, NULL, flags, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    ck_assert_msg(failed == 0, "%s: %s", program, strerror(failed));
-}
-
+/* Certificates live so short that some are renewed while replicas come and go. */
 static void replica_start(struct world *world, struct replica *replica)
 {
-    char config[PATH_MAX], webhook[64], health[64], url[64];
-    char name[] = "cleat", serve[] = "serve", metrics[] = "--metrics-bind-address=0",
-         elect[] = "--leader-elect", lease[] = "--leader-elect-lease-duration=3s",
-         renew[] = "--leader-elect-renew-deadline=2s",
-         retry[] = "--leader-elect-retry-period=200ms", drain[] = "--drain-delay=1500ms";
-    *replica = (struct replica){.port = free_port(), .health_port = free_port()};
-    (void)snprintf(config, sizeof(config), "--kubeconfig=%s",
-                   cleat_temp_dir_path(&world->dir, "config"));
-    (void)snprintf(webhook, sizeof(webhook), "--webhook-bind-address=127.0.0.1:%d", replica->port);
-    (void)snprintf(health, sizeof(health), "--health-probe-bind-address=127.0.0.1:%d",
-                   replica->health_port);
-    (void)snprintf(url, sizeof(url), "--webhook-url=https://127.0.0.1:%d",
+    char line[PATH_MAX * 2 + 1024], log[32];
+    *replica = (struct replica){.port = child_port(), .health_port = child_port()};
+    (void)snprintf(line, sizeof(line),
+                   CLEAT_BINARY_DIR
+                   "/cleat serve --kubeconfig=%s --webhook-bind-address=127.0.0.1:%d "
+                   "--health-probe-bind-address=127.0.0.1:%d --metrics-bind-address=0 "
+                   "--webhook-url=https://127.0.0.1:%d --webhook-cert-lifetime=9s "
+                   "--webhook-ca-lifetime=18s --leader-elect --leader-elect-lease-duration=3s "
+                   "--leader-elect-renew-deadline=2s --leader-elect-retry-period=200ms "
+                   "--drain-delay=1500ms",
+                   cleat_temp_dir_path(&world->dir, "config"), replica->port, replica->health_port,
                    service_port(world->service));
-    char *const argv[] = {name,  serve, config, webhook, health, metrics, url,
-                          elect, lease, renew,  retry,   drain,  NULL};
-    replica_spawn(world, replica, argv);
+    (void)snprintf(log, sizeof(log), "log%u", world->generation++);
+    child_start(&replica->child, line, cleat_temp_dir_path(&world->dir, log));
 }
 
 static bool replica_ready(const struct replica *replica)
@@ -194,19 +165,17 @@ static void replica_join_rotation(struct world *world, const struct replica *rep
 /* As kubelet and the endpoint controller end a pod: the signal at once, the endpoint later. */
 static void replica_end(struct world *world, struct replica *replica)
 {
-    int status = 0;
     int64_t begin_ms = cleat_clock_mono_ms(cleat_clock_system());
-    ck_assert_int_eq(kill(replica->pid, SIGTERM), 0);
+    child_signal(&replica->child, SIGTERM);
     CLEAT_WAIT_FOR(cleat_clock_mono_ms(cleat_clock_system()) - begin_ms >= ENDPOINT_LAG_MS,
                    LIMIT_MS);
     ck_assert(!replica_ready(replica));
     service_rotate(world->service, replica->port, false);
-    CLEAT_WAIT_FOR(waitpid(replica->pid, &status, WNOHANG) == replica->pid, LIMIT_MS);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "wait status %d", status);
+    CLEAT_WAIT_FOR(child_ended(&replica->child), LIMIT_MS);
+    ck_assert_msg(child_exited(&replica->child, 0), "wait status %d", replica->child.status);
     int64_t took_ms = cleat_clock_mono_ms(cleat_clock_system()) - begin_ms;
     if (took_ms > world->stop_ms_max)
         world->stop_ms_max = took_ms;
-    replica->pid = 0;
 }
 
 /* ---- clients ---- */
@@ -332,19 +301,39 @@ static void roll_out(struct world *world, struct replica *old)
     CLEAT_WAIT_FOR(atomic_load(&world->reviews) > before + REVIEWERS, LIMIT_MS);
 }
 
+/* How often any replica said so. */
+static unsigned said(struct world *world, const char *words)
+{
+    unsigned count = 0;
+    char name[32];
+    for (unsigned i = 0; i < world->generation; i++) {
+        struct cleat_buffer text = CLEAT_BUFFER_INIT((size_t)16 * CLEAT_MIB);
+        (void)snprintf(name, sizeof(name), "log%u", i);
+        ck_assert_int_eq(
+            cleat_file_read(cleat_temp_dir_path(&world->dir, name), false, &text, NULL), 0);
+        for (const char *at = text.data; at && (at = strstr(at, words)); at++)
+            count++;
+        cleat_buffer_fini(&text);
+    }
+    return count;
+}
+
 static void report(struct world *world)
 {
-    char note[160];
+    char note[200];
+    unsigned renewals = said(world, "\"made a certificate\"");
     struct cleat_tally tally = {.name = "rollout", .runs = ROLLOUTS, .least = REVIEWS_LEAST};
     unsigned writes = atomic_load(&world->writes);
-    (void)snprintf(note, sizeof(note),
-                   "two replicas rolled; %u writes, %u connections; longest stop %lld ms", writes,
-                   atomic_load(&world->connections), (long long)world->stop_ms_max);
+    (void)snprintf(
+        note, sizeof(note),
+        "two replicas rolled; %u writes, %u connections, %u certificates; longest stop %lld ms",
+        writes, atomic_load(&world->connections), renewals, (long long)world->stop_ms_max);
     tally.note = note;
     tally.injections = atomic_load(&world->reviews);
     tally.wrong = atomic_load(&world->reviews_lost) + atomic_load(&world->writes_lost) +
                   service_refused(world->service);
     ck_assert_uint_ge(writes, WRITES_LEAST);
+    ck_assert_uint_ge(renewals, RENEWALS_LEAST);
     CLEAT_WAIT_FOR(copied(world, writes - 1), LIMIT_MS);
     cleat_tally_end(&tally);
 }
