@@ -13,6 +13,9 @@
 #define CONNECT_DIAL_MS 5000
 /* Of one question about somebody who waits for an answer. */
 #define CONNECT_REVIEW_MS 3000
+/* Questions a second, and at once: whoever makes up tokens must not load the API server. */
+#define CONNECT_REVIEW_QPS 20
+#define CONNECT_REVIEW_BURST 40
 
 static int connect_clients(struct cleat_connection *connection,
                            const struct cleat_kubeconfig *config, struct cleat_metrics *metrics,
@@ -32,6 +35,8 @@ static int connect_clients(struct cleat_connection *connection,
         r = cleat_client_new(&options, &connection->first, err);
     options.timeout_ms = CONNECT_REVIEW_MS;
     options.connect_timeout_ms = CONNECT_REVIEW_MS;
+    options.qps = CONNECT_REVIEW_QPS;
+    options.burst = CONNECT_REVIEW_BURST;
     return r == 0 ? cleat_client_new(&options, &connection->reviewer, err) : r;
 }
 
