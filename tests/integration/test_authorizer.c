@@ -335,6 +335,49 @@ START_TEST(test_many_at_once_ask_once)
 }
 END_TEST
 
+struct flood {
+    pthread_t thread;
+    struct fixture *f;
+    unsigned number;
+    unsigned refused;
+};
+
+/* Tokens that nobody has. */
+static void *flood(void *arg)
+{
+    struct flood *flood = arg;
+    for (unsigned i = 0; i < 25; i++) {
+        char token[64];
+        (void)snprintf(token, sizeof(token), CANARY "-%u-%u", flood->number, i);
+        int status = judge(flood->f, "Bearer ", token);
+        flood->refused += status == 401 || status == 503;
+    }
+    return NULL;
+}
+
+START_TEST(test_made_up_tokens_shut_nobody_out)
+{
+    struct fixture f;
+    struct flood floods[16];
+    fixture_open(&f);
+    const struct cleat_fault slow = {.method = "POST", .path = TOKENS, .delay_ms = 10};
+    ck_assert_int_gt(cleat_apiserver_fault(f.cluster.server, &slow), 0);
+    ck_assert_int_eq(judge(&f, "Bearer ", f.prometheus), 0);
+    cleat_fake_clock_advance_ms(&f.clock, 60000); /* to be asked about again, amid them all */
+    for (unsigned i = 0; i < 16; i++) {
+        floods[i] = (struct flood){.f = &f, .number = i};
+        ck_assert_int_eq(pthread_create(&floods[i].thread, NULL, flood, &floods[i]), 0);
+    }
+    ck_assert_int_eq(judge(&f, "Bearer ", f.prometheus), 0);
+    for (unsigned i = 0; i < 16; i++) {
+        ck_assert_int_eq(pthread_join(floods[i].thread, NULL), 0);
+        ck_assert_uint_eq(floods[i].refused, 25);
+    }
+    ck_assert_int_eq(judge(&f, "Bearer ", f.prometheus), 0);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(test_stop_ends_what_is_under_way)
 {
     struct fixture f;
@@ -412,4 +455,5 @@ END_TEST
 CLEAT_SUITE_MAIN("authorizer", test_who_may, test_a_token_that_is_too_long, test_answers_are_kept,
                  test_an_api_server_that_cannot_be_asked, test_one_fault_is_tried_over,
                  test_without_the_right_to_ask, test_many_at_once_ask_once,
-                 test_stop_ends_what_is_under_way, test_over_the_wire)
+                 test_made_up_tokens_shut_nobody_out, test_stop_ends_what_is_under_way,
+                 test_over_the_wire)
