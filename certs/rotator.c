@@ -63,18 +63,20 @@ static void rotator_note_ca(struct cleat_rotator *rotator, const struct cleat_bu
     cleat_figures_note(&rotator->figures, CLEAT_CERTIFICATE_CA, end_s, rotated);
 }
 
-/* Goes over to what the Secret has, where that is right. */
-static void rotator_adopt(struct cleat_rotator *rotator, struct rotator_look *look)
+/* Goes over to what the Secret has, where that is right. 0 or -ENOMEM. */
+static int rotator_adopt(struct cleat_rotator *rotator, struct rotator_look *look)
 {
     CLEAT_CLEANUP(cleat_bundle_unrefp) struct cleat_bundle *candidate = NULL;
     const struct cleat_plan_state *state = &look->state;
-    if (cleat_bundle_new(state->cert, state->key, state->ca, &candidate, NULL) < 0)
-        return;
+    int r = cleat_bundle_new(state->cert, state->key, state->ca, &candidate, NULL);
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
     rotator_note_ca(rotator, candidate);
     if (!cleat_plan_adopts(state, candidate, look->now_unix_ms))
-        return;
+        return 0;
     rotator_hand_out(rotator, candidate);
     look->state.served = rotator->bundle;
+    return 0;
 }
 
 /* What readiness is told. Targets that couldn't be read are taken to be as they were. */
@@ -151,11 +153,13 @@ static int rotator_step(struct cleat_rotator *rotator, struct rotator_look *look
     if (!keep && (r == 0 || rotator_raced(r)))
         return 1;
     /* Also where the Secret can't be written: what is in it may be good enough. */
-    rotator_adopt(rotator, look);
+    int adopted = rotator_adopt(rotator, look);
+    if (adopted < 0)
+        (void)cleat_err_set(failure, adopted, "out of memory"); /* the turn fails with it */
     int published = cleat__rotator_publish(rotator, look, failure);
     if (published > 0 || published == -EAGAIN)
         return 1;
-    return r < 0 ? r : published;
+    return r < 0 ? r : adopted < 0 ? adopted : published;
 }
 
 static int rotator_round(struct cleat_rotator *rotator, struct cleat_err *err)

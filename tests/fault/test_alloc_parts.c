@@ -421,19 +421,22 @@ static int run_figures(void *arg, struct cleat_err *err)
 
 /* ---- certificates ---- */
 
-static int certificates_of(const char *const *names, struct cleat_err *err)
+/* A CA, a leaf, a Secret of both, and back again. */
+static int certificates_keep(const struct cleat_authority *authority,
+                             const struct cleat_bundle *bundle, struct cleat_err *err)
 {
-    struct cleat_authority *authority = NULL, *again = NULL;
-    struct cleat_bundle *bundle = NULL, *copy = NULL;
+    const struct cleat_secret_content content = {.cert = cleat_bundle_cert(bundle),
+                                                 .key = cleat_bundle_key(bundle),
+                                                 .ca = cleat_authority_cert(authority),
+                                                 .ca_key = cleat_authority_key(authority)};
+    struct cleat_authority *again = NULL;
+    struct cleat_bundle *copy = NULL;
     struct cleat_draft *draft = NULL;
     struct cleat_secret_data data;
     struct cleat_value secret = CLEAT_VALUE_NONE;
     cleat_secret_data_init(&data);
-    int r = cleat_authority_new("swept", 86400, cleat_clock_system(), &authority, err);
-    SAMPLE_STEP(r,
-                cleat_authority_issue(authority, names, 3600, cleat_clock_system(), &bundle, err));
-    SAMPLE_STEP(r, cleat_draft_new(CLEAT_VALUE_NONE, &draft, err));
-    SAMPLE_STEP(r, cleat_secret_data_set(draft, authority, bundle, err));
+    int r = cleat_draft_new(CLEAT_VALUE_NONE, &draft, err);
+    SAMPLE_STEP(r, cleat_secret_content_set(draft, &content, err));
     SAMPLE_STEP(r, cleat_draft_freeze(draft, &secret, err));
     SAMPLE_STEP(r, cleat_secret_data_read(&data, secret));
     SAMPLE_STEP(r, cleat_authority_load(cleat_buffer_view(&data.ca),
@@ -445,8 +448,19 @@ static int certificates_of(const char *const *names, struct cleat_err *err)
     cleat_secret_data_fini(&data);
     cleat_draft_free(draft);
     cleat_bundle_unref(copy);
-    cleat_bundle_unref(bundle);
     cleat_authority_free(again);
+    return r;
+}
+
+static int certificates_of(const char *const *names, struct cleat_err *err)
+{
+    struct cleat_authority *authority = NULL;
+    struct cleat_bundle *bundle = NULL;
+    int r = cleat_authority_new("swept", 86400, cleat_clock_system(), &authority, err);
+    SAMPLE_STEP(r,
+                cleat_authority_issue(authority, names, 3600, cleat_clock_system(), &bundle, err));
+    SAMPLE_STEP(r, certificates_keep(authority, bundle, err));
+    cleat_bundle_unref(bundle);
     cleat_authority_free(authority);
     return sample_named(r, err);
 }
@@ -517,9 +531,9 @@ static int run_mirror_hooks(void *arg, struct cleat_err *err)
 {
     static const struct mirror_hooks_kind kinds[] = {{"", "v1", "secrets"},
                                                      {"apps", "v1", "deployments"}};
-    const struct mirror_hooks_where where = {NULL, "cleat-system"};
+    const struct mirror_hooks_where where = {NULL, "cleat-system", NULL};
     struct cleat_buffer json = CLEAT_BUFFER_INIT(1 << 20);
-    int r = cleat__mirror_hooks_write(&where, CLEAT_STR("Zm9v"), kinds, 2, &json);
+    int r = cleat__mirror_hooks_write(&where, CLEAT_STR("Zm9v"), kinds, 2, CLEAT_VALUE_NONE, &json);
     if (r == 0 && (!strstr(json.data, "secrets") || !strstr(json.data, "deployments")))
         r = CLEAT_SWEEP_WRONG; /* a webhook that lacks a kind lets its copies be changed */
     cleat_buffer_fini(&json);

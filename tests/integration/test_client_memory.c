@@ -3,6 +3,7 @@
  * A client that runs out of memory, at each of its requests once: what it sends is whole, what it
  * says is true, and the error is that there is no memory.
  */
+#include <cleat/certs.h>
 #include <cleat/discovery.h>
 
 #include "base/mem.h"
@@ -142,6 +143,35 @@ START_TEST(test_discovery_knows_what_it_could_not_ask)
 }
 END_TEST
 
+static int rotate(struct cluster *cluster, struct cleat_err *err)
+{
+    static const char *const names[] = {"cleat.cleat-system.svc", NULL};
+    const struct cleat_rotator_options options = {
+        .client = cluster->admin, .namespace_ = "default", .secret = "certs", .names = names};
+    struct cleat_rotator *rotator = NULL;
+    struct cleat_bundle *bundle = NULL;
+    int rc = cleat_rotator_new(&options, &rotator, err);
+    if (rc == 0)
+        rc = cleat_rotator_turn(rotator, err);
+    if (rc == 0) {
+        bundle = cleat_rotator_bundle(rotator);
+        ck_assert_msg(bundle, "all is well, and nothing is served");
+    }
+    cleat_bundle_unref(bundle);
+    cleat_rotator_free(rotator);
+    return rc;
+}
+
+/* Once: a turn without memory for the bundle was a good one, and the next a minute away. */
+START_TEST(test_rotator_serves_or_says_why)
+{
+    struct cluster cluster;
+    cluster_open(&cluster);
+    sweep(&cluster, rotate);
+    cluster_close(&cluster);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("client memory", test_update_sends_all_or_nothing,
                  test_lists_and_watches_leave_nothing_out,
-                 test_discovery_knows_what_it_could_not_ask)
+                 test_discovery_knows_what_it_could_not_ask, test_rotator_serves_or_says_why)
