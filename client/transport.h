@@ -100,6 +100,7 @@ struct cleat_transport_stream_options {
     const char *accept;         /* NULL: application/json; copied */
     bool gzip;                  /* ask for a compressed answer: lists, not watches */
     int64_t stall_ms;           /* no byte for so long: cut with -ETIMEDOUT; 0: never */
+    int64_t head_ms;            /* no head for so long: the same; 0: as stall_ms */
     int64_t timeout_ms;         /* in all; 0: never */
 };
 

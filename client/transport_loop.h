@@ -41,6 +41,7 @@ struct cleat_transport_stream {
     int sink;
     size_t bytes; /* of the answer's body so far */
     int64_t stall_ms;
+    int64_t head_ms; /* the same until the head is there; 0: stall_ms */
     int64_t timeout_ms;
     int64_t deadline_mono_ms; /* 0: none */
     int64_t heard_mono_ms;    /* of the last byte */

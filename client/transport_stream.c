@@ -259,12 +259,18 @@ void cleat__transport_stream_done(struct cleat_transport_stream *stream, CURLcod
     }
 }
 
+/* How long it may be silent now; 0: for ever. */
+static int64_t stream_patience_ms(const struct cleat_transport_stream *stream)
+{
+    return stream->head_ms > 0 && !stream->head.complete ? stream->head_ms : stream->stall_ms;
+}
+
 int64_t cleat__transport_stream_due(const struct cleat_transport_stream *stream)
 {
     int64_t due = INT64_MAX;
     if (stream->lane && !stream->dead) {
-        if (stream->stall_ms > 0)
-            due = stream->heard_mono_ms + stream->stall_ms;
+        if (stream_patience_ms(stream) > 0)
+            due = stream->heard_mono_ms + stream_patience_ms(stream);
         if (stream->deadline_mono_ms > 0 && stream->deadline_mono_ms < due)
             due = stream->deadline_mono_ms;
     }
@@ -282,7 +288,7 @@ void cleat__transport_stream_check(struct cleat_transport_stream *stream, int64_
     int result = cleat_err_set(
         &err, -ETIMEDOUT, "GET %s%.*s: %s %lld ms", stream->loop->transport->endpoint.display,
         (int)strcspn(stream->path, "?"), stream->path, whole ? "not over within" : "no byte for",
-        (long long)(whole ? stream->timeout_ms : stream->stall_ms));
+        (long long)(whole ? stream->timeout_ms : stream_patience_ms(stream)));
     cleat__transport_stream_end(stream, result, &err);
 }
 
@@ -329,6 +335,7 @@ int cleat_transport_stream_start(struct cleat_transport_loop *loop,
     stream->ops = *ops;
     stream->gzip = options->gzip;
     stream->stall_ms = options->stall_ms;
+    stream->head_ms = options->head_ms;
     stream->timeout_ms = options->timeout_ms;
     stream->began_ns = cleat_clock_mono_ns(loop->transport->clock);
     cleat_buffer_init(&stream->refusal, TRANSPORT_ERROR_BYTES_MAX);

@@ -270,6 +270,7 @@ static void feed_request(struct cleat_feed *feed, struct cleat_transport_loop *l
         .accept = request->accept,
         .gzip = request->gzip,
         .stall_ms = request->stall_ms,
+        .head_ms = request->head_ms,
         .timeout_ms = request->timeout_ms,
     };
     const struct cleat_transport_stream_ops ops = {

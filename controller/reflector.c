@@ -104,14 +104,18 @@ static void reflector_say_well(struct cleat__reflector *reflector)
     reflector->well = true;
 }
 
-/* Waits longer with each failure, from 0.8 to 30 s and up to twice that; two quiet minutes make it
- * short again. */
+/* Waits longer with each failure, from 0.8 to 30 s and up to twice that, before the first load from
+ * 0.2 to 2.5 s; two quiet minutes make it short again. */
 static void reflector_back_off(struct cleat__reflector *reflector, const struct cleat_err *err)
 {
     int64_t now_ms = reflector_now_ms(reflector);
-    if (reflector->backoff_ms == 0 ||
+    int64_t min_ms =
+        reflector->synced ? CLEAT__REFLECTOR_BACKOFF_MIN_MS : CLEAT__REFLECTOR_FIRST_MIN_MS;
+    int64_t max_ms =
+        reflector->synced ? CLEAT__REFLECTOR_BACKOFF_MAX_MS : CLEAT__REFLECTOR_FIRST_MAX_MS;
+    if (reflector->backoff_ms < min_ms ||
         now_ms - reflector->failed_mono_ms >= CLEAT__REFLECTOR_BACKOFF_RESET_MS)
-        reflector->backoff_ms = CLEAT__REFLECTOR_BACKOFF_MIN_MS;
+        reflector->backoff_ms = min_ms;
     int64_t wait_ms = reflector->backoff_ms +
                       (int64_t)cleat_clock_random_below(reflector->options.clock,
                                                         (uint64_t)reflector->backoff_ms + 1);
@@ -119,9 +123,7 @@ static void reflector_back_off(struct cleat__reflector *reflector, const struct 
         wait_ms = err->retry_after_ms;
     reflector->failed_mono_ms = now_ms;
     reflector->retry_mono_ms = now_ms + wait_ms;
-    reflector->backoff_ms = reflector->backoff_ms * 2 < CLEAT__REFLECTOR_BACKOFF_MAX_MS
-                                ? reflector->backoff_ms * 2
-                                : CLEAT__REFLECTOR_BACKOFF_MAX_MS;
+    reflector->backoff_ms = reflector->backoff_ms * 2 < max_ms ? reflector->backoff_ms * 2 : max_ms;
 }
 
 static void reflector_fail(struct cleat__reflector *reflector, int result,
@@ -198,6 +200,7 @@ static int reflector_loaded(struct cleat__reflector *reflector, struct cleat_str
     if (r < 0)
         return r;
     reflector->began = false;
+    reflector->backoff_ms = reflector->synced ? reflector->backoff_ms : 0;
     reflector->synced = true;
     reflector->by_list = false;
     reflector->unmarked = 0;
@@ -216,6 +219,7 @@ static int reflector_on_bookmark(struct cleat__reflector *reflector,
                                  const struct cleat_parser_item *item)
 {
     const struct reflector_ops *ops = &reflector->options.ops;
+    reflector->bookmarked = true;
     if (reflector->phase == PHASE_LOAD_STREAM)
         return item->initial_events_end ? reflector_loaded(reflector, item->resource_version) : 0;
     int r = reflector_set_version(reflector, item->resource_version);

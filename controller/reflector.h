@@ -24,9 +24,16 @@
 #define CLEAT__REFLECTOR_BACKOFF_MIN_MS 800
 #define CLEAT__REFLECTOR_BACKOFF_MAX_MS 30000
 #define CLEAT__REFLECTOR_BACKOFF_RESET_MS 120000
+/* Until the first load is complete others wait for it: sooner, and never long. */
+#define CLEAT__REFLECTOR_FIRST_MIN_MS 200
+#define CLEAT__REFLECTOR_FIRST_MAX_MS 2500
 #define CLEAT__REFLECTOR_WATCH_MIN_S 300
 #define CLEAT__REFLECTOR_WATCH_MARGIN_MS 30000
 #define CLEAT__REFLECTOR_LIST_STALL_MS 60000
+/* A server that takes the request of a watch and doesn't answer. */
+#define CLEAT__REFLECTOR_WATCH_HEAD_MS 30000
+/* A watch that is silent for so long, where bookmarks come every minute. */
+#define CLEAT__REFLECTOR_WATCH_STALL_MS 180000
 /* A streaming list that says nothing for so long never ends: list instead. */
 #define CLEAT__REFLECTOR_MARK_MS 15000
 #define CLEAT__REFLECTOR_SHORT_MS 1000
@@ -72,6 +79,7 @@ struct reflector_request {
     const char *accept;
     bool gzip;
     int64_t stall_ms;
+    int64_t head_ms;
     int64_t timeout_ms;
 };
 

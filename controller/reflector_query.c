@@ -59,6 +59,9 @@ static void query_watch(struct cleat__reflector *reflector, struct cleat_list_op
         list->resource_version = query_version(reflector);
     }
     ret->timeout_ms = list->timeout_s * 1000 + CLEAT__REFLECTOR_WATCH_MARGIN_MS;
+    ret->head_ms = CLEAT__REFLECTOR_WATCH_HEAD_MS;
+    if (reflector->bookmarked || reflector->phase == PHASE_LOAD_STREAM)
+        ret->stall_ms = CLEAT__REFLECTOR_WATCH_STALL_MS;
     ret->accept = reflector->options.metadata_only
                       ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
                         "application/json"

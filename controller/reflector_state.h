@@ -42,6 +42,7 @@ struct cleat__reflector {
     bool unpaged;      /* the pages expired: all in one */
     bool synced;       /* was loaded at least once */
     bool well;         /* on_state(NULL) was said last */
+    bool bookmarked;   /* the server sends bookmarks: silence means something */
     unsigned unmarked; /* streaming lists that ended before their mark, in a row */
     struct cleat_buffer version;
     struct cleat_buffer next_page; /* continue token; "" on the first page */

@@ -253,6 +253,47 @@ START_TEST(test_stall)
 }
 END_TEST
 
+/* Takes the request and says nothing at all. */
+static void script_silent(void *arg, struct script_exchange *exchange,
+                          const struct script_request *request)
+{
+    script_hold(exchange);
+}
+
+/* A head has a limit of its own; after it the silence of a watch may be longer, or last. */
+START_TEST(test_silent_head)
+{
+    struct cleat_fake_clock fake;
+    struct client_fixture fixture;
+    struct cleat_transport_loop *loop = NULL;
+    struct seen seen[2] = {{0}};
+    const struct cleat_transport_stream_options options = {.path_and_query = "/w",
+                                                           .head_ms = 30000};
+    for (int answers = 0; answers < 2; answers++) {
+        const struct cleat_transport_stream_ops ops = {.on_head = seen_head,
+                                                       .on_bytes = seen_bytes,
+                                                       .on_end = seen_end,
+                                                       .arg = &seen[answers]};
+        cleat_fake_clock_init(&fake);
+        client_fixture_init(&fixture, answers ? script_stalls : script_silent, NULL);
+        fixture.options.clock = &fake.clock;
+        client_fixture_open(&fixture);
+        ck_assert_int_eq(cleat_transport_loop_new(fixture.client, &loop, NULL), 0);
+        ck_assert_int_eq(cleat_transport_stream_start(loop, &options, &ops, NULL, NULL), 0);
+        if (answers)
+            RUN_UNTIL(loop, seen[answers].total);
+        else
+            RUN_UNTIL(loop, script_server_connections(fixture.server) == 1);
+        cleat_fake_clock_advance_ms(&fake, 30000);
+        run(loop);
+        ck_assert_int_eq(seen[answers].ends, !answers);
+        loop_close(&fixture, loop);
+    }
+    ck_assert_int_eq(seen[0].result, -ETIMEDOUT);
+    ck_assert_msg(strstr(seen[0].err.text, "no byte for 30000 ms") != NULL, "%s", seen[0].err.text);
+}
+END_TEST
+
 START_TEST(test_stall_leaves_the_connection)
 {
     struct client_fixture fixture;
@@ -485,7 +526,7 @@ START_TEST(test_nap)
 END_TEST
 
 CLEAT_SUITE_MAIN("transport_loop", test_stream, test_connection_serves_the_next, test_refusal,
-                 test_broken_in_the_middle, test_refused_connection, test_stall,
+                 test_broken_in_the_middle, test_refused_connection, test_stall, test_silent_head,
                  test_stall_leaves_the_connection, test_cut, test_refused_bytes,
                  test_start_in_a_callback, test_free_with_streams, test_many, test_wake, test_fence,
                  test_big, test_pace, test_nap)

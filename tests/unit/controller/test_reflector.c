@@ -26,6 +26,7 @@ struct fixture {
     int64_t due_mono_ms;
     int64_t timeout_ms;
     int64_t stall_ms;
+    int64_t head_ms;
     bool gzip;
     int item_result;
 };
@@ -117,6 +118,7 @@ static const char *next(struct fixture *f)
     }
     f->timeout_ms = request.timeout_ms;
     f->stall_ms = request.stall_ms;
+    f->head_ms = request.head_ms;
     f->gzip = request.gzip;
     (void)snprintf(f->step, sizeof(f->step), "%s", path);
     return f->step;
@@ -545,6 +547,60 @@ START_TEST(test_bytes_may_be_cut_anywhere)
 }
 END_TEST
 
+/* A server that refused some first lists once kept readiness waiting for 20 s after it was back. */
+START_TEST(test_first_load_is_tried_again_soon)
+{
+    struct fixture f;
+    int64_t least_ms = 200, first_ms = 0;
+    fixture_init(&f, NULL);
+    (void)next(&f);
+    for (int i = 0; i < 10; i++) {
+        end(&f, -ECONNREFUSED, 0, "", "");
+        int64_t now_ms = cleat_clock_mono_ms(&f.clock.clock);
+        ck_assert_str_eq(next(&f), "wait");
+        ck_assert_int_ge(f.due_mono_ms - now_ms, least_ms);
+        ck_assert_int_le(f.due_mono_ms - now_ms, 5000);
+        first_ms = i == 0 ? f.due_mono_ms - now_ms : first_ms;
+        cleat_fake_clock_advance_ms(&f.clock, f.due_mono_ms - now_ms);
+        (void)next(&f);
+        least_ms = least_ms * 2 < 2500 ? least_ms * 2 : 2500;
+    }
+    ck_assert_int_le(first_ms, 400);
+    /* Once loaded, a watch that breaks begins with the usual pause. */
+    ck_assert_int_eq(bytes(&f, FRAME("ADDED", "x", "7") END_MARK("10")), 0);
+    end(&f, -ECONNRESET, 0, "", "");
+    ck_assert_str_eq(next(&f), "wait");
+    int64_t pause_ms = f.due_mono_ms - cleat_clock_mono_ms(&f.clock.clock);
+    ck_assert(pause_ms >= 800 && pause_ms <= 1600);
+    fixture_fini(&f);
+}
+END_TEST
+
+/* Where bookmarks come every minute, silence is a broken watch; else nobody can tell. */
+START_TEST(test_silent_watch_has_a_limit)
+{
+    struct fixture f;
+    const struct reflector_options options = {.no_watch_list = true};
+    fixture_init(&f, NULL);
+    (void)next(&f);
+    ck_assert_int_eq(f.stall_ms, 180000);
+    ck_assert_int_eq(f.head_ms, 30000);
+    fixture_fini(&f);
+    fixture_init(&f, &options);
+    (void)next(&f);
+    ck_assert_int_eq(bytes(&f, LIST("10", "", ITEM("x"))), 0);
+    end(&f, 0, 0, "", "");
+    (void)next(&f);
+    ck_assert_int_eq(f.stall_ms, 0);
+    ck_assert_int_eq(f.head_ms, 30000);
+    ck_assert_int_eq(bytes(&f, BOOKMARK("11")), 0);
+    end(&f, 0, 0, "", "");
+    (void)next(&f);
+    ck_assert_int_eq(f.stall_ms, 180000);
+    fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(test_owner_that_cannot_store_ends_the_stream)
 {
     struct fixture f;
@@ -664,5 +720,6 @@ CLEAT_SUITE_MAIN("reflector", test_streaming_list_goes_on_as_watch,
                  test_streams_that_end_before_their_mark, test_refused_load_waits_and_says_so,
                  test_back_off_grows_and_is_forgotten, test_retry_after_is_obeyed,
                  test_broken_objects_are_reported_and_passed_over, test_bytes_may_be_cut_anywhere,
+                 test_first_load_is_tried_again_soon, test_silent_watch_has_a_limit,
                  test_owner_that_cannot_store_ends_the_stream, test_reload_cuts_what_runs,
                  test_what_is_asked_for, test_out_of_memory, test_lack_of_memory_breaks_no_object)
