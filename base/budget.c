@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two counters: large requests may use what isn't reserved, small ones their share and, where that
- * is full, what large ones leave. A claim stays in the counter in which it began.
+ * A counter per share. Requests use their own size's share and, where that is full, what larger
+ * ones leave; never that of smaller ones. A claim stays in the counter in which it began.
  */
 #include <errno.h>
 #include "base/budget.h"
 
 void cleat_budget_init(struct cleat_budget *budget, size_t bytes_max, size_t small_bytes)
 {
-    budget->bytes_max = bytes_max;
-    budget->small_bytes = small_bytes;
-    budget->small_bytes_max = bytes_max / 4;
-    atomic_init(&budget->large, 0);
-    atomic_init(&budget->small, 0);
+    size_t tiny = bytes_max / 16, small = bytes_max / 4 - tiny;
+    budget->request_bytes_max[CLEAT_BUDGET_TINY] = small_bytes / 8;
+    budget->request_bytes_max[CLEAT_BUDGET_SMALL] = small_bytes;
+    budget->request_bytes_max[CLEAT_BUDGET_LARGE] = SIZE_MAX;
+    budget->bytes_max[CLEAT_BUDGET_TINY] = tiny;
+    budget->bytes_max[CLEAT_BUDGET_SMALL] = small;
+    budget->bytes_max[CLEAT_BUDGET_LARGE] = bytes_max - small - tiny;
+    for (int i = 0; i < CLEAT_BUDGET_SHARES; i++)
+        atomic_init(&budget->used[i], 0);
 }
 
 /* Adds @bytes to @counter unless that would pass @max. */
@@ -27,17 +31,22 @@ static bool counter_add(_Atomic(size_t) *counter, size_t bytes, size_t max)
     return true;
 }
 
+bool cleat_budget_is_tiny(const struct cleat_budget *budget, size_t bytes)
+{
+    return bytes <= budget->request_bytes_max[CLEAT_BUDGET_TINY];
+}
+
 int cleat_budget_take(struct cleat_budget *budget, size_t bytes, struct cleat_budget_claim *ret)
 {
-    struct cleat_budget_claim claim = {.budget = budget, .bytes = bytes};
-    if (budget) {
-        size_t large_max = budget->bytes_max - budget->small_bytes_max;
-        claim.small = bytes <= budget->small_bytes &&
-                      counter_add(&budget->small, bytes, budget->small_bytes_max);
-        if (!claim.small && !counter_add(&budget->large, bytes, large_max))
-            return -ENOBUFS;
-    }
-    *ret = claim;
+    int share = 0;
+    while (budget && share < CLEAT_BUDGET_SHARES &&
+           (bytes > budget->request_bytes_max[share] ||
+            !counter_add(&budget->used[share], bytes, budget->bytes_max[share])))
+        share++;
+    if (share == CLEAT_BUDGET_SHARES)
+        return -ENOBUFS;
+    *ret = (struct cleat_budget_claim){
+        .budget = budget, .share = (enum cleat_budget_share)share, .bytes = bytes};
     return 0;
 }
 
@@ -46,12 +55,8 @@ int cleat_budget_grow(struct cleat_budget_claim *claim, size_t bytes)
     struct cleat_budget *budget = claim->budget;
     if (bytes <= claim->bytes)
         return 0;
-    if (budget && claim->small &&
-        !counter_add(&budget->small, bytes - claim->bytes, budget->small_bytes_max))
-        return -ENOBUFS;
-    if (budget && !claim->small &&
-        !counter_add(&budget->large, bytes - claim->bytes,
-                     budget->bytes_max - budget->small_bytes_max))
+    if (budget && !counter_add(&budget->used[claim->share], bytes - claim->bytes,
+                               budget->bytes_max[claim->share]))
         return -ENOBUFS;
     claim->bytes = bytes;
     return 0;
@@ -60,14 +65,16 @@ int cleat_budget_grow(struct cleat_budget_claim *claim, size_t bytes)
 void cleat_budget_give(struct cleat_budget_claim *claim)
 {
     if (claim->budget)
-        atomic_fetch_sub_explicit(claim->small ? &claim->budget->small : &claim->budget->large,
-                                  claim->bytes, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&claim->budget->used[claim->share], claim->bytes,
+                                  memory_order_relaxed);
     claim->budget = NULL;
     claim->bytes = 0;
 }
 
 size_t cleat_budget_used(const struct cleat_budget *budget)
 {
-    return atomic_load_explicit(&budget->large, memory_order_relaxed) +
-           atomic_load_explicit(&budget->small, memory_order_relaxed);
+    size_t used = 0;
+    for (int i = 0; i < CLEAT_BUDGET_SHARES; i++)
+        used += atomic_load_explicit(&budget->used[i], memory_order_relaxed);
+    return used;
 }

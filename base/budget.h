@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes in flight: how much requests may hold together. Small requests have a share of their own
- * that large ones can't take, so that one flood of large bodies doesn't silence everybody. Any
- * thread, no lock.
+ * that large ones can't take, and tiny ones one that small ones can't, so that one flood of large
+ * bodies doesn't silence everybody. Any thread, no lock.
  */
 #ifndef CLEAT_BASE_BUDGET_H
 #define CLEAT_BASE_BUDGET_H
@@ -10,25 +10,34 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <cleat/macro.h>
 
+enum cleat_budget_share {
+    CLEAT_BUDGET_TINY,  /* a sixteenth of all */
+    CLEAT_BUDGET_SMALL, /* with tiny's, a quarter */
+    CLEAT_BUDGET_LARGE,
+    CLEAT_BUDGET_SHARES
+};
+
 struct cleat_budget {
-    size_t bytes_max;       /* in all */
-    size_t small_bytes;     /* requests up to so many bytes are small */
-    size_t small_bytes_max; /* the share that only small requests may use; part of bytes_max */
-    _Atomic(size_t) large;  /* in use; each stands alone, so relaxed order is enough */
-    _Atomic(size_t) small;
+    size_t
+        request_bytes_max[CLEAT_BUDGET_SHARES]; /* requests up to so many bytes may use a share */
+    size_t bytes_max[CLEAT_BUDGET_SHARES];
+    _Atomic(size_t) used[CLEAT_BUDGET_SHARES]; /* each stands alone, so relaxed order is enough */
 };
 
 /* What one request holds. */
 struct cleat_budget_claim {
     struct cleat_budget *budget;
-    bool small;
+    enum cleat_budget_share share;
     size_t bytes;
 };
 
-/** A quarter of @bytes_max is kept for small requests. */
+/** @bytes_max in all. Requests of up to @small_bytes are small, of an eighth of that tiny. */
 void cleat_budget_init(struct cleat_budget *budget, size_t bytes_max, size_t small_bytes);
+/** True for a request that is tiny. */
+bool cleat_budget_is_tiny(const struct cleat_budget *budget, size_t bytes);
 /** Begins a claim of @bytes; with @budget NULL it is without limits. 0 or -ENOBUFS (then nothing is
  * held). */
 int cleat_budget_take(struct cleat_budget *budget, size_t bytes,

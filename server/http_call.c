@@ -33,6 +33,7 @@
 #define HTTP_ANSWER_BYTES_KEPT (64 * CLEAT_KIB)
 #define HTTP_LINGER_BYTES (64 * CLEAT_KIB)
 #define HTTP_LINGER_MS 100
+#define HTTP_UNSENT_BYTES (128 * 1024)  /* in the kernel; it takes double for its own */
 #define HTTP_BODY_BYTES_PER_S CLEAT_MIB /* at least, beyond the time that every body has */
 
 enum http_step {
@@ -95,11 +96,13 @@ static int call_socket(const struct http_call *call)
     return info ? info->connect_fd : -1;
 }
 
-/* No part of a handshake waits for an acknowledgement; later libmicrohttpd sees to that itself. */
-static void socket_nodelay(int fd)
+/* No part of a handshake waits for an acknowledgement; later libmicrohttpd sees to that itself. And
+ * the kernel keeps no megabytes for a client that doesn't read. */
+static void socket_tune(int fd)
 {
-    const int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* only a help */
+    const int on = 1, bytes = HTTP_UNSENT_BYTES;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* both are only helps */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 enum MHD_Result cleat__http_on_accept(void *arg, const struct sockaddr *address, socklen_t length)
@@ -151,7 +154,7 @@ static void call_open(struct cleat_http *http, struct MHD_Connection *connection
         (void)shutdown(fd, SHUT_RDWR); /* its thread finds that out and ends */
         return;
     }
-    socket_nodelay(fd);
+    socket_tune(fd);
 }
 
 /* A handshake that came to nothing is counted, and told where it was our doing. */
@@ -317,7 +320,7 @@ static void call_answer_begin(struct http_call *call)
     call->answer = (struct cleat_http_answer){.body = &call->text};
 }
 
-static enum MHD_Result call_refuse(struct http_call *call, const struct cleat_http_refusal *refusal)
+static void call_refuse_make(struct http_call *call, const struct cleat_http_refusal *refusal)
 {
     call_answer_begin(call);
     call->answer.status = refusal->status;
@@ -326,6 +329,11 @@ static enum MHD_Result call_refuse(struct http_call *call, const struct cleat_ht
     (void)cleat_buffer_format(&call->text, "%s\n", refusal->text); /* or without a text */
     cleat_http_stats_refused(&call->http->stats, refusal->status);
     call->step = HTTP_ANSWERED;
+}
+
+static enum MHD_Result call_refuse(struct http_call *call, const struct cleat_http_refusal *refusal)
+{
+    call_refuse_make(call, refusal);
     return call_send(call, refusal->allow);
 }
 
@@ -337,7 +345,16 @@ static struct cleat_budget *http_budget(const struct cleat_http *http)
     return webhooks ? cleat_webhooks_budget(webhooks) : NULL;
 }
 
-/* Everything about the head; then room for the body is claimed. */
+static const struct cleat_http_refusal http_crowded = {
+    .status = 503, .text = "too many bytes are in flight", .retry_after_s = 1};
+
+static int call_claim(struct http_call *call)
+{
+    return cleat_budget_take(http_budget(call->http), (size_t)call->length, &call->claim);
+}
+
+/* Everything about the head; then room for the body is claimed. Tiny ones are counted only when
+ * they are whole: slow clients can't hold the share of these. */
 static int call_judge(struct http_call *call, const char *method, const char *version,
                       struct cleat_http_refusal *refusal)
 {
@@ -350,11 +367,11 @@ static int call_judge(struct http_call *call, const char *method, const char *ve
     if (cleat_http_head_check(&head, &call->target, options->body_bytes_max, refusal))
         return 1;
     call->length = head.length;
+    struct cleat_budget *budget = http_budget(call->http);
     if (call->target.kind != CLEAT_HTTP_WEBHOOK ||
-        cleat_budget_take(http_budget(call->http), (size_t)head.length, &call->claim) == 0)
+        (budget && cleat_budget_is_tiny(budget, (size_t)head.length)) || call_claim(call) == 0)
         return 0;
-    *refusal = (struct cleat_http_refusal){
-        .status = 503, .text = "too many bytes are in flight", .retry_after_s = 1};
+    *refusal = http_crowded;
     return 1;
 }
 
@@ -396,6 +413,10 @@ static bool call_answer(struct http_call *call, struct cleat_str body)
     bool shared = http->options.budget == NULL;
     if (!cleat_http_table_move(&http->table, &call->entry, CLEAT_HTTP_BUSY))
         return false;
+    if (call->target.kind == CLEAT_HTTP_WEBHOOK && !call->claim.budget && call_claim(call) < 0) {
+        call_refuse_make(call, &http_crowded);
+        return true;
+    }
     call_answer_begin(call);
     cleat_http_site_answer(http->options.site, &call->target, &ask, shared ? &call->claim : &own,
                            &call->answer);

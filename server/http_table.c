@@ -2,8 +2,11 @@
 #include "server/http_table.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -13,7 +16,8 @@
 #define TABLE_SWEEP_MS_LEAST 10
 #define TABLE_SWEEP_MS_MOST 250
 #define TABLE_SWEEP_MS_EMPTY 60000
-#define TABLE_UNSTICK_MOST 4
+#define TABLE_EVICT_TRIES 8
+#define TABLE_UNSTICK_MOST 16
 #define TABLE_NEVER INT64_MAX
 #define TABLE_ADDRESSES_MAX 1000000 /* above any limit of connections */
 
@@ -98,15 +102,22 @@ static void address_give(struct cleat_http_table *table, struct cleat_http_addre
     cleat_mem_free(address);
 }
 
-/* Ends a connection whose state is still @seen: its thread finds the socket shut. */
-static bool entry_cut(struct cleat_http_table *table, struct cleat_http_entry *entry, uint64_t seen)
+static bool fd_unsent(int fd)
+{
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
+/* Ends a connection whose state is still @seen: its thread finds the socket shut. What its client
+ * hasn't read isn't kept for it where it had the time. */
+static bool entry_cut(struct cleat_http_table *table, struct cleat_http_entry *entry, uint64_t seen,
+                      bool had_time)
 {
     cleat_assert(cleat_lock_held(&table->lock));
     if (!atomic_compare_exchange_strong(&entry->state, &seen, state_of(CLEAT_HTTP_CUT, 0)))
         return false;
-    /* What a client doesn't read isn't to be kept for it once the socket is closed. */
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
-    if (state_phase(seen) == CLEAT_HTTP_WRITE)
+    if (had_time && fd_unsent(entry->fd))
         (void)setsockopt(entry->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* only a help */
     (void)shutdown(entry->fd, SHUT_RDWR); /* an error: the client has ended it already */
     entry->address->open--;
@@ -143,26 +154,41 @@ static bool entry_before(const struct cleat_http_entry *entry, uint64_t state,
 
 /*
  * Cuts the connection that has waited longest: of @address, or, where that is NULL, of the address
- * with most connections. One that has just been written to isn't idle. False where none waits for
- * long enough.
- * Entries stand in the order of their coming, so that few are better than all before them.
+ * with most connections. One that has just been written to isn't idle, and one that came just now
+ * gives way only where its address would still hold more than the newcomer's, which holds
+ * @newcomer. False where there is none. Entries stand in the order of their coming, so that few are
+ * better than all before them.
  */
-static bool table_evict(struct cleat_http_table *table, const struct cleat_http_address *address)
+static bool table_evict_once(struct cleat_http_table *table,
+                             const struct cleat_http_address *address, unsigned newcomer,
+                             bool *ret_moved)
 {
     int64_t before_ms = cleat_clock_mono_ms(table->options.clock) - table->options.patience_ms;
     struct cleat_http_entry *victim = NULL;
     uint64_t victim_state = 0;
     for (struct cleat_http_entry *entry = table->first; entry; entry = entry->next) {
         uint64_t state = atomic_load(&entry->state);
-        if (!state_waits(state) || state_since_ms(state) > before_ms ||
-            (address && entry->address != address) ||
+        if (!state_waits(state) || (address && entry->address != address) ||
+            (state_since_ms(state) > before_ms && entry->address->open <= newcomer + 1) ||
             !entry_before(entry, state, victim, victim_state) ||
             (state_idle(state) && fd_readable(entry->fd)))
             continue;
         victim = entry;
         victim_state = state;
     }
-    if (!victim || !entry_cut(table, victim, victim_state))
+    bool done = victim && entry_cut(table, victim, victim_state, false);
+    *ret_moved = victim && !done;
+    return done;
+}
+
+/* One that is found may begin to move: then another one is looked for. */
+static bool table_evict(struct cleat_http_table *table, const struct cleat_http_address *address,
+                        unsigned newcomer)
+{
+    bool moved = true, done = false;
+    for (int i = 0; i < TABLE_EVICT_TRIES && moved && !done; i++)
+        done = table_evict_once(table, address, newcomer, &moved);
+    if (!done)
         return false;
     table->evicted++;
     cleat_series_add(table->options.stats->evicted, 1);
@@ -179,10 +205,10 @@ bool cleat_http_table_admit(struct cleat_http_table *table,
     struct cleat_http_address *known = cleat_map_get(&table->addresses, address_key(address));
     table->admitted++;
     if (known && known->open >= table->options.connections_per_address_max) {
-        admitted = table_evict(table, known);
+        admitted = table_evict(table, known, known->open);
         reason = stats->refused_address;
     } else if (table->open >= table->options.connections_max) {
-        admitted = table_evict(table, NULL);
+        admitted = table_evict(table, NULL, known ? known->open : 0);
         reason = stats->refused_full;
     }
     table->refused += !admitted;
@@ -320,12 +346,12 @@ static int64_t entry_sweep(struct cleat_http_table *table, struct cleat_http_ent
     uint64_t state = atomic_load(&entry->state);
     int64_t deadline_ms = entry_deadline_ms(table, entry, state);
     if (deadline_ms <= now_ms) {
-        if (entry_cut(table, entry, state))
+        if (entry_cut(table, entry, state, true))
             count_deadline(table->options.stats, state_phase(state));
         return TABLE_NEVER;
     }
     if (entry_done(table, entry, state, now_ms))
-        (void)entry_cut(table, entry, state); /* or it has come to life */
+        (void)entry_cut(table, entry, state, false); /* or it has come to life */
     return deadline_ms;
 }
 
@@ -338,7 +364,7 @@ static void table_unstick(struct cleat_http_table *table)
     bool waiting = table->listen_fd >= 0 && table->count > 0 && fd_readable(table->listen_fd);
     bool stuck = waiting && table->stuck_at == table->admitted;
     for (int i = 0; stuck && i < TABLE_UNSTICK_MOST; i++)
-        stuck = table_evict(table, NULL); /* none waits: all are being answered */
+        stuck = table_evict(table, NULL, UINT_MAX - 1); /* none waits: all are being answered */
     table->stuck_at = waiting ? table->admitted : UINT64_MAX;
 }
 
@@ -407,7 +433,7 @@ unsigned cleat_http_table_cut_all(struct cleat_http_table *table)
     for (struct cleat_http_entry *entry = table->first; entry; entry = entry->next) {
         uint64_t state = atomic_load(&entry->state);
         /* One that moves meanwhile is looked at again. */
-        while (state_waits(state) && !entry_cut(table, entry, state))
+        while (state_waits(state) && !entry_cut(table, entry, state, true))
             state = atomic_load(&entry->state);
         busy += state_phase(state) == CLEAT_HTTP_BUSY;
     }

@@ -8,9 +8,10 @@
  *                          sweep ─► shutdown(2) of what is past its deadline
  *
  * Room is made fairly: where the table is full, the address that holds most connections loses the
- * one that has waited for its client the longest; one whose handler runs, or that has come only
- * now, is never taken. So one address can't push out another that holds less, and newcomers don't
- * push out each other. Where nobody has waited, the newcomer is closed.
+ * one that has waited for its client the longest; one whose handler runs is never taken, and one
+ * that has come only now isn't for an address that holds as much. So one address can't push out
+ * another that holds less, and newcomers don't push out each other. Where nobody can give way, the
+ * newcomer is closed.
  *
  * Invariants: an entry's socket is open from enter to leave, for libmicrohttpd closes it after it
  * has told us. So whoever holds the lock and finds an entry may shut its socket down. That, and
@@ -71,8 +72,9 @@ struct cleat_http_table_options {
     int64_t head_ms; /* from the accept, or the line of a further request, to the head's end */
     int64_t idle_ms;
     int64_t write_ms;
-    int64_t patience_ms; /* so long, a wait is nobody's fault: it makes no room for others */
-    int64_t grace_ms;    /* of the end: an idle connection is left alone for so long */
+    int64_t
+        patience_ms;  /* so long, a wait is nobody's fault: it makes room for lighter ones alone */
+    int64_t grace_ms; /* of the end: an idle connection is left alone for so long */
 };
 
 struct cleat_http_table {

@@ -97,8 +97,8 @@ START_TEST(test_trickling_body)
     struct http_client client;
     limits_open(&fixture, false, tune_fake);
     client_open(&client, &fixture);
-    send_head(&client, "/allow", 10000);
-    CLEAT_WAIT_FOR(cleat_budget_used(cleat_webhooks_budget(fixture.webhooks)) == 10000, LIMIT_MS);
+    send_head(&client, "/allow", 40000);
+    CLEAT_WAIT_FOR(cleat_budget_used(cleat_webhooks_budget(fixture.webhooks)) == 40000, LIMIT_MS);
     int sent =
         trickle(&client, "{\"apiVersion\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 2000);
     ck_assert_int_ge(sent, 5);
@@ -124,7 +124,7 @@ START_TEST(test_silent)
         {"head", 1000, "POST /allow HTTP/1.1\r\n", false},
         {"idle", 3000, "", true},
         {"head", 1000, "POST /allow HTTP/1.1\r\nX: y\r\n", true},
-        {"body", 2000, "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 5\r\n\r\n", true},
+        {"body", 2000, "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: 40000\r\n\r\n", true},
     };
     for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
         bool tls = i % 2;
@@ -143,7 +143,7 @@ START_TEST(test_silent)
         snprintf(series, sizeof(series), "cleat_http_deadlines_total{server=\"test\",phase=\"%s\"}",
                  cases[i / 2].phase);
         if (cases[i / 2].phase[0] == 'b')
-            CLEAT_WAIT_FOR(cleat_budget_used(cleat_webhooks_budget(fixture.webhooks)) == 5,
+            CLEAT_WAIT_FOR(cleat_budget_used(cleat_webhooks_budget(fixture.webhooks)) == 40000,
                            LIMIT_MS);
         CLEAT_WAIT_FOR(
             (cleat_fake_clock_advance_ms(&fake, cases[i / 2].limit_ms / 4), figure(series) == 1),

@@ -25,9 +25,33 @@ START_TEST(test_small_requests_may_use_what_is_free)
     struct cleat_budget budget;
     struct cleat_budget_claim claims[8];
     cleat_budget_init(&budget, 400, 50);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 7; i++) /* all but the share of tiny ones */
         ck_assert_int_eq(cleat_budget_take(&budget, 50, &claims[i]), 0);
-    ck_assert_int_eq(cleat_budget_take(&budget, 50, &claims[0]), -ENOBUFS);
+    ck_assert_int_eq(cleat_budget_take(&budget, 50, &claims[7]), -ENOBUFS);
+}
+END_TEST
+
+START_TEST(test_tiny_requests_have_a_share_of_their_own)
+{
+    struct cleat_budget budget;
+    struct cleat_budget_claim small, large, claims[5], more;
+    cleat_budget_init(&budget, 400, 64);
+    ck_assert(cleat_budget_is_tiny(&budget, 8));
+    ck_assert(!cleat_budget_is_tiny(&budget, 9));
+    ck_assert_int_eq(cleat_budget_take(&budget, 300, &large), 0);
+    ck_assert_int_eq(cleat_budget_take(&budget, 64, &small), 0);
+    for (int i = 0; i < 4; i++) /* 25 are theirs, and 11 that small ones left */
+        ck_assert_int_eq(cleat_budget_take(&budget, 8, &claims[i]), 0);
+    ck_assert_int_eq(cleat_budget_take(&budget, 9, &more), -ENOBUFS);
+    ck_assert_int_eq(cleat_budget_take(&budget, 4, &more), -ENOBUFS);
+    ck_assert_int_eq(cleat_budget_take(&budget, 3, &claims[4]), 0);
+    cleat_budget_give(&small);
+    ck_assert_int_eq(cleat_budget_take(&budget, 64, &small), 0); /* theirs isn't touched */
+    cleat_budget_give(&small);
+    cleat_budget_give(&large);
+    for (int i = 0; i < 5; i++)
+        cleat_budget_give(&claims[i]);
+    ck_assert_uint_eq(cleat_budget_used(&budget), 0);
 }
 END_TEST
 
@@ -68,5 +92,6 @@ END_TEST
 
 CLEAT_SUITE_MAIN("budget", test_large_requests_leave_the_small_ones_their_share,
                  test_small_requests_may_use_what_is_free,
+                 test_tiny_requests_have_a_share_of_their_own,
                  test_growth_is_bounded_and_keeps_what_it_had,
                  test_sizes_beyond_everything_dont_wrap, test_no_budget_is_no_limit)

@@ -208,13 +208,18 @@ START_TEST(test_patience)
     ck_assert(come(&world, 0, 1));
     ck_assert(come(&world, 1, 1));
     ck_assert(!come(&world, 2, 1));
+    ck_assert(come(&world, 2, 2)); /* of an address that holds less: it has the right */
+    ck_assert(cut(&world, 0));
+    ck_assert(!come(&world, 5, 3));
+    cleat_http_table_leave(&world.table, &world.entries[2]);
+    ck_assert(come(&world, 2, 1));
     cleat_fake_clock_advance_ms(&world.fake, 99);
     ck_assert(!come(&world, 3, 1));
-    ck_assert(!cut(&world, 0) && !cut(&world, 1));
+    ck_assert(!cut(&world, 1) && !cut(&world, 2));
     cleat_fake_clock_advance_ms(&world.fake, 1);
     ck_assert(come(&world, 4, 1));
-    ck_assert(cut(&world, 0));
-    ck_assert(!cut(&world, 1));
+    ck_assert(cut(&world, 1));
+    ck_assert(!cut(&world, 2));
     world_close(&world);
 }
 END_TEST
