@@ -69,6 +69,7 @@ clean_up() {
     trap - EXIT
     [ -z "$server" ] || kill -TERM "$server" 2> /dev/null || true
     kubectl delete mirrors --all --timeout=30s > /dev/null 2>&1 || true
+    kubectl delete clusterrolebinding cleat-scraper > /dev/null 2>&1 || true
     "$cleat" manifests --webhook-url "$url" | kubectl delete --wait=false -f - > /dev/null 2>&1 || true
     "$cleat" manifests --crds | kubectl delete --wait=false -f - > /dev/null 2>&1 || true
     kubectl delete namespace --wait=false platform team-a team-b team-c other > /dev/null 2>&1 || true
@@ -112,6 +113,20 @@ KUBECONFIG=$work/admin kubectl config set-context --current --user=cleat > /dev/
 KUBECONFIG=$work/admin kubectl config view --raw --minify --flatten > "$work/kubeconfig"
 serve
 within 20 hooked
+
+step "metrics are for whom the API server lets read them"
+# scrape TOKEN: the HTTP status of a scrape with it ("": without any).
+scrape() {
+    curl -sk -o "$work/scrape" -w '%{http_code}' ${1:+-H "Authorization: Bearer $1"} "https://127.0.0.1:$metrics/metrics"
+}
+kubectl create serviceaccount scraper -n cleat-system > /dev/null
+kubectl create clusterrolebinding cleat-scraper --clusterrole=cleat-metrics-reader \
+    --serviceaccount=cleat-system:scraper > /dev/null
+[ "$(scrape "")" = 401 ] || fail "a scrape without a token"
+[ "$(scrape nobodys)" = 401 ] || fail "a scrape with a token that nobody has"
+[ "$(scrape "$(kubectl create token default -n default)")" = 403 ] || fail "a scrape by anybody"
+within 10 test "$(scrape "$(kubectl create token scraper -n cleat-system)")" = 200
+grep -q '^leader_election_master_status' "$work/scrape" || fail "no metrics"
 
 step "copies in every selected namespace, none elsewhere"
 for name in platform team-a team-b other; do kubectl create namespace $name; done > /dev/null
