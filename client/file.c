@@ -43,7 +43,9 @@ int cleat_file_read(const char *path, bool any_type, struct cleat_buffer *buffer
     struct stat status;
     CLEAT_CLEANUP(file_close) int fd = -1;
     /* Without waiting for a pipe's other side where pipes aren't wanted anyway. */
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (any_type ? 0 : O_NONBLOCK));
+    do
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (any_type ? 0 : O_NONBLOCK));
+    while (fd < 0 && errno == EINTR);
     if (fd < 0 || fstat(fd, &status) < 0)
         return cleat_err_set(err, -errno, "%s: %s", path, strerror(errno));
     if (S_ISDIR(status.st_mode))

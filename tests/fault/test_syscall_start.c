@@ -190,6 +190,8 @@ static void start_once(struct program *program, const struct shim_fault *fault, 
     *ended += ready == 0;
     if (ready == 0) {
         shimmed_judge_end(&program->shimmed, program->tally, true, fault->name, nth);
+        if (fault->error == EINTR || fault->error == SHIM_SHORT)
+            wrong(program, fault, nth, "what was only interrupted ended it");
         if (WIFEXITED(program->shimmed.status) && WEXITSTATUS(program->shimmed.status) == 0)
             wrong(program, fault, nth, "it ended as if all were well");
         else if (!log_says_why(program) && !fault_hits_log(fault))
