@@ -28,6 +28,7 @@ struct server {
     int port;
     int health_port;
     pid_t pid;
+    const char *lifetimes[2]; /* flags; NULL: the defaults */
 };
 
 /* Requests at which it is killed: the first, the second, ... of that kind, while there are such. */
@@ -94,7 +95,14 @@ static void server_spawn(struct server *server)
     (void)snprintf(health, sizeof(health), "--health-probe-bind-address=127.0.0.1:%d",
                    server->health_port);
     (void)snprintf(url, sizeof(url), "--webhook-url=https://127.0.0.1:%d", server->port);
-    char *const argv[] = {name, serve, config, webhook, health, metrics, url, NULL};
+    char leaf[64] = "", ca[64] = "";
+    if (server->lifetimes[0]) {
+        (void)snprintf(leaf, sizeof(leaf), "--webhook-cert-lifetime=%s", server->lifetimes[0]);
+        (void)snprintf(ca, sizeof(ca), "--webhook-ca-lifetime=%s", server->lifetimes[1]);
+    }
+    char *const argv[] = {name,   serve,   config, webhook,
+                          health, metrics, url,    server->lifetimes[0] ? leaf : NULL,
+                          ca,     NULL};
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
                                      cleat_temp_dir_path(&server->dir, "log"),
@@ -197,29 +205,124 @@ static void try_point(struct server *server, const char *secret, size_t point,
     }
 }
 
+static void server_open(struct server *server)
+{
+    char *text = NULL;
+    memset(server, 0, sizeof(*server));
+    cluster_open(&server->cluster);
+    cleat_temp_dir_init(&server->dir);
+    server->port = free_port();
+    server->health_port = free_port();
+    ck_assert_int_eq(
+        cleat_apiserver_kubeconfig_text(server->cluster.server, "cleat", NULL, &text, NULL), 0);
+    cleat_temp_dir_write(&server->dir, "config", text);
+    cleat_free(text);
+}
+
+static void server_close(struct server *server)
+{
+    cluster_close(&server->cluster);
+    cleat_temp_dir_fini(&server->dir);
+}
+
 START_TEST(test_comes_up_after_a_kill_at_each_step)
 {
     static struct server server;
-    char *text = NULL;
     struct cleat_tally tally = {.name = "certificate-kill",
                                 .least = POINTS_LEAST,
                                 .note = "killed at each request of the certificate's making"};
-    memset(&server, 0, sizeof(server));
-    cluster_open(&server.cluster);
-    cleat_temp_dir_init(&server.dir);
-    server.port = free_port();
-    server.health_port = free_port();
-    ck_assert_int_eq(
-        cleat_apiserver_kubeconfig_text(server.cluster.server, "cleat", NULL, &text, NULL), 0);
-    cleat_temp_dir_write(&server.dir, "config", text);
-    cleat_free(text);
+    server_open(&server);
     for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
         for (size_t j = 0; j < sizeof(points) / sizeof(points[0]); j++)
             try_point(&server, beginnings[i], j, &tally);
     cleat_tally_end(&tally);
-    cluster_close(&server.cluster);
-    cleat_temp_dir_fini(&server.dir);
+    server_close(&server);
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("rotation kill", test_comes_up_after_a_kill_at_each_step)
+/* ---- at any moment of a rotation ---- */
+
+#define LIVES 14
+#define LIFE_MS_MOST 3000
+
+/* What the certificates were, by where they end. */
+struct seen {
+    int64_t leaf_end_s, ca_end_s;
+    unsigned leaves, cas;
+};
+
+static int64_t end_of(struct cleat_str pem)
+{
+    X509 *cert = NULL;
+    ck_assert_int_eq(cleat_x509_read(pem, &cert, NULL), 0);
+    int64_t end_s = cleat_x509_not_after_unix_s(cert);
+    X509_free(cert);
+    return end_s;
+}
+
+static void look_at_secret(struct server *server, const char *key, int64_t *end_s, unsigned *count)
+{
+    const struct cleat_client_target target = {
+        .resource = &certs_secrets, .namespace_ = CERTS_NAMESPACE, .name = CERTS_SECRET};
+    struct cleat_object *object = NULL;
+    struct cleat_scratch scratch;
+    struct cleat_buffer pem = CLEAT_BUFFER_INIT((size_t)1 << 20);
+    ck_assert_int_eq(cleat_client_get(server->cluster.admin, &target, NULL, &object, NULL), 0);
+    struct cleat_value data = cleat_object_find(object, "data");
+    ck_assert_int_eq(
+        cleat_base64_decode(&pem, cleat_value_text(cleat_value_get(data, key), &scratch), NULL), 0);
+    int64_t now_s = end_of(cleat_buffer_view(&pem));
+    *count += now_s != *end_s;
+    *end_s = now_s;
+    cleat_buffer_fini(&pem);
+    cleat_object_unref(object);
+}
+
+static void live_for(struct server *server, int64_t life_ms, struct cleat_tally *tally,
+                     struct seen *seen)
+{
+    const struct cleat_clock *clock = cleat_clock_system();
+    server_spawn(server);
+    ck_assert(cleat_wait_for(server_ready, server, LIMIT_MS));
+    int64_t end_ms = cleat_clock_mono_ms(clock) + life_ms;
+    do {
+        tally->injections++;
+        if (!server_verified(server))
+            tally->wrong++;
+        look_at_secret(server, "tls.crt", &seen->leaf_end_s, &seen->leaves);
+        look_at_secret(server, "ca.crt", &seen->ca_end_s, &seen->cas);
+        cleat_wait_moment();
+    } while (cleat_clock_mono_ms(clock) < end_ms);
+    server_kill(server);
+    tally->runs++;
+}
+
+/* Lives of random length with certificates that live for seconds: whatever a rotation had come to
+ * when the server was killed, the next one goes on from there. */
+START_TEST(test_goes_on_after_a_kill_in_a_rotation)
+{
+    static struct server server;
+    char note[96];
+    struct seen seen = {0};
+    struct cleat_tally tally = {.name = "rotation-kill", .least = 100};
+    server_open(&server);
+    server.lifetimes[0] = "6s";
+    server.lifetimes[1] = "12s";
+    begin(&server, NULL);
+    for (int i = 0; i < LIVES; i++)
+        live_for(&server, (int64_t)cleat_clock_random_below(cleat_clock_system(), LIFE_MS_MOST),
+                 &tally, &seen);
+    live_for(&server, LIFE_MS_MOST * 3, &tally, &seen);
+    ck_assert_uint_ge(seen.leaves, 3);
+    ck_assert_uint_ge(seen.cas, 2);
+    (void)snprintf(note, sizeof(note),
+                   "verified handshakes of a server killed %d times; %u leaves, %u CAs", LIVES + 1,
+                   seen.leaves, seen.cas);
+    tally.note = note;
+    cleat_tally_end(&tally);
+    server_close(&server);
+}
+END_TEST
+
+CLEAT_SUITE_MAIN("rotation kill", test_comes_up_after_a_kill_at_each_step,
+                 test_goes_on_after_a_kill_in_a_rotation)
