@@ -92,8 +92,9 @@ exports: build ## write the lists of exported symbols anew
 	if [ -e build/libcleat-apiserver.so ]; then \
 		tools/check-exports.sh --update build/libcleat-apiserver.so tests/exports/libcleat-apiserver.list; fi
 
-manifests: build ## make deploy/install.yaml of deploy/base anew
+manifests: build ## make deploy/install.yaml of deploy/base anew, and the operator's alert rules
 	tools/check-manifests.sh --update build/cleat
+	tools/check-monitoring.sh --update
 
 image: build ## a container image from scratch, build/cleat-image.tar (an OCI archive); needs buildah
 	@tools/install-packages.sh image

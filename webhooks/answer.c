@@ -19,6 +19,7 @@
 struct answer {
     struct cleat_webhooks *webhooks;
     struct cleat_webhook *hook; /* NULL: conversion */
+    struct cleat_webhook_series series;
     struct cleat_workspace *workspace;
     struct cleat_budget_claim claim;
     struct cleat_buffer *out;
@@ -172,15 +173,15 @@ static void answer_end(struct answer *answer, const char *path, int status, int6
     if (status >= 500)
         cleat_warn(options->log, "webhook request failed", cleat_log_text("path", path),
                    cleat_log_int("code", status), cleat_log_err(&answer->err));
-    if (!answer->hook)
+    if (status == 404)
         return;
     double seconds = (double)(cleat_clock_mono_ns(options->clock) - start_ns) / 1e9;
-    cleat_series_add(answer->hook->in_flight, -1);
-    cleat_series_observe(answer->hook->latency, seconds);
+    cleat_series_add(answer->series.in_flight, -1);
+    cleat_series_observe(answer->series.latency, seconds);
     cleat_webhook_metrics_count(&answer->webhooks->metrics, path, &answer->kind, answer->operation,
                                 answer->outcome, seconds);
     if (status == 200) {
-        cleat_series_add(answer->hook->requests_ok, 1);
+        cleat_series_add(answer->series.requests_ok, 1);
         return;
     }
     snprintf(code, sizeof(code), "%d", status);
@@ -207,7 +208,10 @@ int cleat_webhooks_answer_claimed(struct cleat_webhooks *webhooks, const char *p
         (void)cleat_err_set(&answer.err, -ENOENT, "there is no webhook at this path");
     } else {
         if (answer.hook)
-            cleat_series_add(answer.hook->in_flight, 1);
+            answer.series = answer.hook->series;
+        else
+            cleat_webhook_metrics_series(&webhooks->metrics, path, &answer.series);
+        cleat_series_add(answer.series.in_flight, 1);
         status = answer_body(&answer, body);
     }
     if (status != 200) {

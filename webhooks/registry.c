@@ -92,17 +92,6 @@ struct cleat_webhook *cleat_webhooks_find(struct cleat_webhooks *webhooks, const
     return hook;
 }
 
-static void webhook_series(struct cleat_webhooks *webhooks, struct cleat_webhook *hook)
-{
-    const char *const labels[] = {hook->path, "200"};
-    const char *const fault[] = {hook->path, "500"};
-    hook->latency = cleat_metric_series(webhooks->metrics.latency, labels);
-    hook->in_flight = cleat_metric_series(webhooks->metrics.in_flight, labels);
-    hook->requests_ok = cleat_metric_series(webhooks->metrics.requests, labels);
-    (void)cleat_metric_series(webhooks->metrics.requests, fault); /* there from the start, at 0 */
-    cleat_webhook_metrics_expect(&webhooks->metrics, &hook->options);
-}
-
 static int webhook_new(struct cleat_webhooks *webhooks, const struct cleat_webhook_options *options,
                        struct cleat_webhook **ret, struct cleat_err *err)
 {
@@ -126,7 +115,8 @@ static int webhook_new(struct cleat_webhooks *webhooks, const struct cleat_webho
     }
     hook->options = *options;
     hook->options.path = hook->path;
-    webhook_series(webhooks, hook);
+    cleat_webhook_metrics_series(&webhooks->metrics, hook->path, &hook->series);
+    cleat_webhook_metrics_expect(&webhooks->metrics, &hook->options);
     *ret = hook;
     return 0;
 }
@@ -193,6 +183,8 @@ int cleat_webhooks_convert(struct cleat_webhooks *webhooks, const struct cleat_g
         cleat_mem_free(converter);
         return cleat_err_set(err, r, "the converter of %s can't be added", kind->kind);
     }
+    struct cleat_webhook_series series; /* made, so that they are counted from 0 */
+    cleat_webhook_metrics_series(&webhooks->metrics, CLEAT_CONVERT_PATH, &series);
     return 0;
 }
 

@@ -19,9 +19,7 @@
 struct cleat_webhook {
     char path[CLEAT_WEBHOOK_PATH_BYTES];
     struct cleat_webhook_options options;
-    struct cleat_series *latency;
-    struct cleat_series *in_flight;
-    struct cleat_series *requests_ok; /* the one code that matters for speed */
+    struct cleat_webhook_series series;
 };
 
 struct cleat_converter {

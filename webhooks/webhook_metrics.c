@@ -62,6 +62,17 @@ int cleat_webhook_metrics_init(struct cleat_webhook_metrics *metrics,
     return r;
 }
 
+void cleat_webhook_metrics_series(struct cleat_webhook_metrics *metrics, const char *path,
+                                  struct cleat_webhook_series *ret)
+{
+    const char *const good[] = {path, "200"};
+    const char *const fault[] = {path, "500"};
+    ret->latency = cleat_metric_series(metrics->latency, good);
+    ret->in_flight = cleat_metric_series(metrics->in_flight, good);
+    ret->requests_ok = cleat_metric_series(metrics->requests, good);
+    (void)cleat_metric_series(metrics->requests, fault); /* there from the start, at 0 */
+}
+
 void cleat_webhook_metrics_fini(struct cleat_webhook_metrics *metrics)
 {
     cleat_lock_fini(&metrics->lock);

@@ -33,12 +33,22 @@ struct cleat_webhook_metrics {
     char kinds[CLEAT_WEBHOOK_KINDS_MAX][CLEAT_WEBHOOK_KIND_BYTES]; /* "Pod", "Mirror.cleat.dev" */
 };
 
+/* Of one path. */
+struct cleat_webhook_series {
+    struct cleat_series *latency;
+    struct cleat_series *in_flight;
+    struct cleat_series *requests_ok; /* the one code that matters for speed */
+};
+
 /** Adds the families to @registry (NULL is fine). Whatever it returns, fini may follow. 0, -EEXIST,
  * -ENOMEM. */
 int cleat_webhook_metrics_init(struct cleat_webhook_metrics *metrics,
                                struct cleat_metrics *registry,
                                struct cleat_err *err) CLEAT_MUST_CHECK;
 void cleat_webhook_metrics_fini(struct cleat_webhook_metrics *metrics);
+/** The series of requests for @path, there at 0 from now on. Any thread. */
+void cleat_webhook_metrics_series(struct cleat_webhook_metrics *metrics, const char *path,
+                                  struct cleat_webhook_series *ret);
 /** Has the decisions on what @options names counted from 0. Any thread. */
 void cleat_webhook_metrics_expect(struct cleat_webhook_metrics *metrics,
                                   const struct cleat_webhook_options *options);

@@ -155,6 +155,37 @@ START_TEST(test_outcomes)
 }
 END_TEST
 
+static int convert(void *arg, struct cleat_value object, struct cleat_str to,
+                   struct cleat_draft *draft, struct cleat_err *err)
+{
+    return 0;
+}
+
+START_TEST(test_conversions_are_requests_too)
+{
+    struct fixture f;
+    struct cleat_buffer answer = CLEAT_BUFFER_INIT(CLEAT_MIB);
+    const struct cleat_gvk kind = {"example.com", "v1", "Thing"};
+    int retry_after = 0;
+    fixture_open(&f);
+    ck_assert_ptr_null(strstr(scrape(&f), "/convert"));
+    ck_assert_int_eq(
+        cleat_webhooks_answer(f.webhooks, "/convert", "", CLEAT_STR("{}"), &answer, &retry_after),
+        404);
+    ck_assert_ptr_null(strstr(scrape(&f), "/convert"));
+    ck_assert_int_eq(cleat_webhooks_convert(f.webhooks, &kind, convert, NULL, NULL), 0);
+    expect(&f, "controller_runtime_webhook_requests_total{webhook=\"/convert\",code=\"200\"} 0\n");
+    ck_assert_int_eq(
+        cleat_webhooks_answer(f.webhooks, "/convert", "", CLEAT_STR("{}"), &answer, &retry_after),
+        400);
+    expect(&f, "controller_runtime_webhook_requests_total{webhook=\"/convert\",code=\"400\"} 1\n");
+    expect(&f, "controller_runtime_webhook_latency_seconds_count{webhook=\"/convert\"} 1\n");
+    expect(&f, "controller_runtime_webhook_requests_in_flight{webhook=\"/convert\"} 0\n");
+    cleat_buffer_fini(&answer);
+    fixture_close(&f);
+}
+END_TEST
+
 /* The text of all decisions that were allowed, summed up. */
 static double allowed_sum(const char *text)
 {
@@ -229,5 +260,5 @@ START_TEST(test_without_a_registry_nothing_is_counted)
 END_TEST
 
 CLEAT_SUITE_MAIN("webhook_metrics", test_what_is_registered_is_there_from_the_start, test_outcomes,
-                 test_made_up_kinds_are_bounded, test_kinds_that_cannot_be_are_other,
-                 test_without_a_registry_nothing_is_counted)
+                 test_conversions_are_requests_too, test_made_up_kinds_are_bounded,
+                 test_kinds_that_cannot_be_are_other, test_without_a_registry_nothing_is_counted)
