@@ -32,7 +32,9 @@ struct service {
     int port;
     int wake[2]; /* closed for writing at the end */
     struct cleat_thread thread;
-    struct cleat_lock lock; /* of the rotation */
+    struct cleat_lock lock; /* of the rotation, and of being held */
+    struct cleat_cond released;
+    bool held;
     int endpoints[SERVICE_ENDPOINTS_MAX];
     size_t endpoint_count;
     size_t next;
@@ -90,6 +92,15 @@ static bool relay_move(int from, int to)
     return true;
 }
 
+/* Waits while nothing may pass. */
+static void relay_hold(struct service *service)
+{
+    cleat_lock_take(&service->lock);
+    while (service->held)
+        cleat_cond_wait(&service->released, &service->lock);
+    cleat_lock_release(&service->lock);
+}
+
 /* Until both sides have ended, or the Service has. */
 static void *relay_main(void *arg)
 {
@@ -98,6 +109,7 @@ static void *relay_main(void *arg)
                            {.fd = relay->endpoint, .events = POLLIN},
                            {.fd = relay->service->wake[0], .events = POLLIN}};
     while ((fds[0].fd >= 0 || fds[1].fd >= 0) && poll(fds, 3, -1) > 0 && fds[2].revents == 0) {
+        relay_hold(relay->service);
         if (fds[0].revents != 0 && !relay_move(relay->client, relay->endpoint))
             fds[0].fd = -1;
         if (fds[1].revents != 0 && !relay_move(relay->endpoint, relay->client))
@@ -147,6 +159,7 @@ struct service *service_new(void)
     socklen_t length = sizeof(address);
     ck_assert_ptr_nonnull(service);
     cleat_lock_init(&service->lock, CLEAT_LOCK_TEST);
+    cleat_cond_init(&service->released);
     service->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(service->fd, (struct sockaddr *)&address, sizeof(address)), 0);
     ck_assert_int_eq(listen(service->fd, 128), 0);
@@ -162,6 +175,7 @@ struct service *service_free(struct service *service)
 {
     if (!service)
         return NULL;
+    service_hold(service, false);
     (void)close(service->wake[1]); /* every thread wakes up */
     cleat_thread_join(&service->thread);
     for (size_t i = 0; i < service->relay_count; i++) {
@@ -172,6 +186,7 @@ struct service *service_free(struct service *service)
     }
     (void)close(service->wake[0]);
     (void)close(service->fd);
+    cleat_cond_fini(&service->released);
     cleat_lock_fini(&service->lock);
     return cleat_mem_free(service);
 }
@@ -194,6 +209,14 @@ void service_rotate(struct service *service, int port, bool in)
     } else if (!in && there) {
         service->endpoints[i] = service->endpoints[--service->endpoint_count];
     }
+    cleat_lock_release(&service->lock);
+}
+
+void service_hold(struct service *service, bool held)
+{
+    cleat_lock_take(&service->lock);
+    service->held = held;
+    cleat_cond_broadcast(&service->released);
     cleat_lock_release(&service->lock);
 }
 

@@ -18,6 +18,9 @@ struct service *service_free(struct service *service);
 int service_port(const struct service *service);
 /** Puts the endpoint at @port into rotation or takes it out; connections to it live on. */
 void service_rotate(struct service *service, int port, bool in);
+/** From now on no byte passes, in neither direction, and connections wait: a network that is cut.
+ * Released, what was on its way arrives. */
+void service_hold(struct service *service, bool held);
 /** Connections that found no endpoint, or one that refused them. */
 unsigned service_refused(struct service *service);
 
