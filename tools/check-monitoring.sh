@@ -3,9 +3,14 @@
 # deploy/monitoring: prometheusrule.yaml must be made of rules.yaml, every alert have a page in docs/runbooks, a test
 # where it fires and one where it doesn't; promtool then checks and tests the rules. Without promtool, and with all
 # else well, the status is 77. With --update prometheusrule.yaml is written anew.
-# Usage: check-monitoring.sh [--update]
+# Usage: check-monitoring.sh [--update] [ROOT]
 set -eu
-cd "$(dirname "$0")/.."
+update=
+if [ "${1:-}" = --update ]; then
+    update=1
+    shift
+fi
+cd "${1:-$(dirname "$0")/..}"
 folder=deploy/monitoring
 failed=0
 say() {
@@ -31,10 +36,11 @@ spec:
 HEAD
     sed -n '/^groups:/,$p' "$folder/rules.yaml" | sed 's/^\(.\)/  \1/'
 } >"$temporary"
-if [ "${1:-}" = --update ]; then
+if [ -n "$update" ]; then
     cp "$temporary" "$folder/prometheusrule.yaml"
     chmod 644 "$folder/prometheusrule.yaml"
     echo "monitoring: $folder/prometheusrule.yaml written"
+    exit 0
 elif ! diff -u "$folder/prometheusrule.yaml" "$temporary"; then
     say "prometheusrule.yaml isn't made of rules.yaml; run 'tools/check-monitoring.sh --update'"
 fi
