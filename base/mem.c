@@ -11,6 +11,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cleat/buffer.h>
 
@@ -139,6 +140,21 @@ static char *mem_format(const char *format, va_list args)
         (void)vsnprintf(text, (size_t)length + 1, format, again); /* the length is known to fit */
     va_end(again);
     return text;
+}
+
+void *cleat_mem_map(size_t size)
+{
+    if (mem_refuse())
+        return NULL;
+    void *memory =
+        mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void cleat_mem_unmap(void *memory, size_t size)
+{
+    if (memory)
+        (void)munmap(memory, size ? size : 1); /* it was mapped so */
 }
 
 char *cleat_mem_format(const char *format, ...)

@@ -22,6 +22,11 @@ void *cleat_mem_realloc(void *memory, size_t size) CLEAT_MUST_CHECK;
 void *cleat_mem_aligned(size_t alignment, size_t size) CLEAT_MUST_CHECK;
 /** Releases; NULL is fine. Returns NULL, for x = cleat_mem_free(x). */
 void *cleat_mem_free(void *memory);
+/** @size zeroed bytes of pages of their own, which the system has back at once with
+ * cleat_mem_unmap; or NULL. For what is large and short-lived. */
+void *cleat_mem_map(size_t size) CLEAT_MUST_CHECK;
+/** Releases what cleat_mem_map gave for @size; NULL is fine. */
+void cleat_mem_unmap(void *memory, size_t size);
 /** A NUL-terminated copy of a text, or NULL. */
 char *cleat_mem_strdup(const char *text) CLEAT_MUST_CHECK;
 /** A NUL-terminated copy of @length bytes, or NULL. */

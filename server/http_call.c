@@ -23,6 +23,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "server/http_body.h"
 #include "server/http_head.h"
 #include "webhooks/registry.h"
 
@@ -57,7 +58,7 @@ struct http_call {
     struct cleat_http_target target;
     struct cleat_budget_claim claim;
     uint64_t length; /* of the body */
-    struct cleat_buffer body;
+    struct cleat_http_body body;
     struct cleat_buffer text; /* of the answer */
     struct cleat_http_answer answer;
     bool target_valid;
@@ -135,7 +136,6 @@ static struct http_call *call_new(struct cleat_http *http, struct MHD_Connection
     call->magic = HTTP_CALL_MAGIC;
     call->http = http;
     call->connection = connection;
-    cleat_buffer_init(&call->body, SIZE_MAX / 2);
     cleat_buffer_init(&call->text, HTTP_ANSWER_BYTES_MAX);
     cleat_tls_peer_init(&call->peer, http->options.tls, http->options.clients, call_session(call));
     return call;
@@ -188,7 +188,7 @@ void cleat__http_on_connection(void *arg, struct MHD_Connection *connection, voi
     cleat_http_table_leave(&http->table, &call->entry);
     call_count_handshake(call);
     cleat_tls_peer_release(&call->peer);
-    cleat_buffer_fini(&call->body);
+    cleat_http_body_fini(&call->body);
     cleat_buffer_fini(&call->text);
     call->magic = 0;
     cleat_mem_free(call);
@@ -267,7 +267,7 @@ void cleat__http_on_completed(void *arg, struct MHD_Connection *connection, void
     if (call->linger && code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         call_linger(call);
     cleat_budget_give(&call->claim);
-    cleat_buffer_fini(&call->body);
+    cleat_http_body_fini(&call->body);
     if (call->text.capacity > HTTP_ANSWER_BYTES_KEPT)
         cleat_buffer_fini(&call->text);
     call->step = HTTP_NONE;
@@ -348,9 +348,17 @@ static struct cleat_budget *http_budget(const struct cleat_http *http)
 static const struct cleat_http_refusal http_crowded = {
     .status = 503, .text = "too many bytes are in flight", .retry_after_s = 1};
 
+/* What is parsed is about as large as its text: a large body claims both, or all bodies would be
+ * let in and none could be parsed. */
 static int call_claim(struct http_call *call)
 {
-    return cleat_budget_take(http_budget(call->http), (size_t)call->length, &call->claim);
+    struct cleat_budget *budget = http_budget(call->http);
+    size_t bytes = (size_t)call->length;
+    if (budget && bytes > budget->request_bytes_max[CLEAT_BUDGET_SMALL]) {
+        size_t most = budget->bytes_max[CLEAT_BUDGET_LARGE];
+        bytes = bytes <= most / 2 ? 2 * bytes : bytes < most ? most : bytes;
+    }
+    return cleat_budget_take(budget, bytes, &call->claim);
 }
 
 /* Everything about the head; then room for the body is claimed. Tiny ones are counted only when
@@ -420,7 +428,7 @@ static bool call_answer(struct http_call *call, struct cleat_str body)
     call_answer_begin(call);
     cleat_http_site_answer(http->options.site, &call->target, &ask, shared ? &call->claim : &own,
                            &call->answer);
-    cleat_buffer_fini(&call->body);
+    cleat_http_body_fini(&call->body);
     cleat_budget_give(&call->claim);
     call->step = HTTP_ANSWERED;
     if (!call->answer.content_type)
@@ -437,9 +445,9 @@ static enum MHD_Result call_receive(struct http_call *call, const char *data, si
     *size = 0;
     if (length == call->length)
         return call_answer(call, (struct cleat_str){data, length}) ? MHD_YES : MHD_NO;
-    if (call->body.length == 0 && !cleat_buffer_reserve(&call->body, (size_t)call->length))
+    if (!call->body.data && cleat_http_body_reserve(&call->body, (size_t)call->length) < 0)
         return MHD_NO;
-    return cleat_buffer_append(&call->body, data, length) == 0 ? MHD_YES : MHD_NO;
+    return cleat_http_body_add(&call->body, data, length) == 0 ? MHD_YES : MHD_NO;
 }
 
 enum MHD_Result cleat__http_on_request(void *arg, struct MHD_Connection *connection,
@@ -456,7 +464,7 @@ enum MHD_Result cleat__http_on_request(void *arg, struct MHD_Connection *connect
         return call_begin(call, method, version);
     if (*upload_size > 0)
         return call_receive(call, upload_data, upload_size);
-    if (call->step == HTTP_TAKEN && !call_answer(call, cleat_buffer_view(&call->body)))
+    if (call->step == HTTP_TAKEN && !call_answer(call, cleat_http_body_view(&call->body)))
         return MHD_NO;
     return call_send(call, NULL);
 }

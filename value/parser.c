@@ -305,6 +305,13 @@ int cleat_parser_new(const struct cleat_parser_options *options, struct cleat_pa
     return 0;
 }
 
+size_t cleat_parser_bytes(const struct cleat_parser *parser)
+{
+    return (size_t)parser->value_capacity * (sizeof(*parser->values) + sizeof(*parser->keys)) +
+           (size_t)parser->word_capacity * sizeof(*parser->words) + parser->carry_capacity +
+           parser->text_capacity;
+}
+
 struct cleat_parser *cleat_parser_free(struct cleat_parser *parser)
 {
     if (!parser)

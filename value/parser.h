@@ -105,6 +105,9 @@ int cleat_parser_finish(struct cleat_parser *parser, struct cleat_value *ret,
                         struct cleat_err *err) CLEAT_MUST_CHECK;
 /** Lists: what is known of the list's own metadata so far. */
 void cleat_parser_list(const struct cleat_parser *parser, struct cleat_parser_list *ret);
+/** Memory that grew with what was read, and stays after a reset: a list of millions of values makes
+ * it large even where its heap holds next to nothing. */
+size_t cleat_parser_bytes(const struct cleat_parser *parser);
 /** Watches: true between frames, that is where a stream may end cleanly. */
 bool cleat_parser_between(const struct cleat_parser *parser);
 

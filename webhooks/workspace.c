@@ -69,6 +69,11 @@ int cleat_workspace_take(struct cleat_workspace_shelf *shelf, struct cleat_works
     return 0;
 }
 
+static size_t workspace_bytes(const struct cleat_workspace *workspace)
+{
+    return cleat_heap_bytes(workspace->arena) + cleat_parser_bytes(workspace->parser);
+}
+
 void cleat_workspace_give(struct cleat_workspace_shelf *shelf, struct cleat_workspace *workspace)
 {
     if (!workspace)
@@ -76,7 +81,7 @@ void cleat_workspace_give(struct cleat_workspace_shelf *shelf, struct cleat_work
     cleat_arena_reset(workspace->arena);
     cleat_lock_take(&shelf->lock);
     if (shelf->count < CLEAT_WORKSPACES_MAX &&
-        cleat_heap_bytes(workspace->arena) <= WORKSPACE_KEPT_BYTES_MAX) {
+        workspace_bytes(workspace) <= WORKSPACE_KEPT_BYTES_MAX) {
         workspace->next = shelf->first;
         shelf->first = workspace;
         shelf->count++;
@@ -91,8 +96,8 @@ int cleat_workspace_parse(struct cleat_workspace *workspace, struct cleat_str js
                           struct cleat_err *err)
 {
     int r = 0;
-    size_t held = claim->bytes;
-    size_t kept = cleat_heap_bytes(workspace->arena);
+    size_t held = json.length; /* the edge may have claimed more beforehand, for what comes now */
+    size_t kept = workspace_bytes(workspace);
     cleat_parser_reset(workspace->parser, workspace->arena);
     for (size_t done = 0; r == 0 && done < json.length;) {
         size_t slice = json.length - done;
@@ -100,8 +105,7 @@ int cleat_workspace_parse(struct cleat_workspace *workspace, struct cleat_str js
             slice = WORKSPACE_SLICE_BYTES;
         r = cleat_parser_feed(workspace->parser, json.data + done, slice, err);
         done += slice;
-        if (r == 0 &&
-            cleat_budget_grow(claim, held + cleat_heap_bytes(workspace->arena) - kept) < 0)
+        if (r == 0 && cleat_budget_grow(claim, held + workspace_bytes(workspace) - kept) < 0)
             r = cleat_err_set(err, -ENOBUFS, "too many bytes are in flight");
     }
     return r < 0 ? r : cleat_parser_finish(workspace->parser, ret, err);
