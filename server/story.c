@@ -235,7 +235,7 @@ static int story_delete(struct cleat_demo *demo, struct cleat_err *err)
     return r;
 }
 
-/* Adds the lines of @text that begin with one of the prefixes. */
+/* Adds the lines of @text that begin with one of the prefixes, but those that count nothing yet. */
 static void story_metric_lines(struct cleat_demo *demo, const char *text)
 {
     static const char *const wanted[] = {"controller_runtime_reconcile_total{",
@@ -243,8 +243,9 @@ static void story_metric_lines(struct cleat_demo *demo, const char *text)
                                          "leader_election_master_status{"};
     for (const char *line = text; line && *line;) {
         size_t length = strcspn(line, "\n");
+        bool nothing = length > 2 && strncmp(line + length - 2, " 0", 2) == 0;
         for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-            if (strncmp(line, wanted[i], strlen(wanted[i])) == 0)
+            if (!nothing && strncmp(line, wanted[i], strlen(wanted[i])) == 0)
                 (void)cleat_buffer_format(&demo->note, "%.*s\n", (int)length, line); /* sticky */
         line += length;
         line += *line == '\n';
