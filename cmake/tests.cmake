@@ -63,7 +63,7 @@ foreach(source ${shimmed})
 endforeach()
 # This one starts programs of the build.
 if(TARGET integration_test_examples)
-    add_dependencies(integration_test_examples example_controller example_webhook)
+    add_dependencies(integration_test_examples example_controller example_elect example_webhook)
 endif()
 
 # Fuzz entries. With libFuzzer a program each, run by `make fuzz`; else they replay tests/fuzz/<entry>/ and some

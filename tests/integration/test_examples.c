@@ -4,6 +4,8 @@
  * embedded API server.
  */
 #include <arpa/inet.h>
+#include <cleat/election.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
@@ -244,5 +246,58 @@ START_TEST(test_webhook_denies_and_admits)
 }
 END_TEST
 
+/* ---- a lock of one's own ---- */
+
+static void holder(struct cleat_temp_dir *dir, struct cleat_election_record *ret)
+{
+    char text[1024];
+    int fd = open(cleat_temp_dir_path(dir, "leader"), O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof(text));
+    if (fd >= 0)
+        close(fd);
+    *ret = (struct cleat_election_record){.transitions = -1};
+    if (length > 0) {
+        struct cleat_str json = {text, (size_t)length};
+        ck_assert_int_eq(cleat_election_record_parse(json, ret, NULL), 0);
+    }
+}
+
+static bool holds(struct cleat_temp_dir *dir, const char *name)
+{
+    struct cleat_election_record record;
+    holder(dir, &record);
+    return record.transitions >= 0 && strcmp(record.holder, name) == 0;
+}
+
+/* Of three one leads; killed, its lease runs out; ended, it's given back. */
+START_TEST(test_elect)
+{
+    struct cleat_temp_dir dir;
+    struct cleat_election_record record;
+    char path[PATH_MAX], names[3][2] = {"a", "b", "c"};
+    pid_t children[3];
+    int status = 0;
+    cleat_temp_dir_init(&dir);
+    (void)snprintf(path, sizeof(path), "%s", cleat_temp_dir_path(&dir, "leader"));
+    children[0] = spawn("elect", path, names[0]);
+    CLEAT_WAIT_FOR(holds(&dir, "a"), LIMIT_MS);
+    for (int i = 1; i < 3; i++)
+        children[i] = spawn("elect", path, names[i]);
+    ck_assert_int_eq(kill(children[0], SIGKILL), 0);
+    CLEAT_WAIT_FOR(ended(children[0], &status), LIMIT_MS);
+    CLEAT_WAIT_FOR(holds(&dir, "b") || holds(&dir, "c"), LIMIT_MS);
+    int leader = holds(&dir, "b") ? 1 : 2;
+    finish(children[leader]);
+    CLEAT_WAIT_FOR(holds(&dir, names[3 - leader]), LIMIT_MS);
+    finish(children[3 - leader]);
+    holder(&dir, &record);
+    ck_assert_str_eq(record.holder, "");
+    ck_assert_int_eq(record.lease_duration_s, 1);
+    ck_assert_int_eq(record.transitions, 2);
+    cleat_temp_dir_fini(&dir);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("examples", test_controller_makes_updates_and_repairs,
-                 test_controller_without_a_cluster_fails, test_webhook_denies_and_admits)
+                 test_controller_without_a_cluster_fails, test_webhook_denies_and_admits,
+                 test_elect)
