@@ -149,7 +149,8 @@ int cleat__cache_metrics_init(struct cleat_cache *cache, struct cleat_metrics *m
     struct cache_metrics *own = &cache->metrics;
     struct cleat_metric *pool = NULL;
     const char *const values[] = {cache->name};
-    struct cleat_metric_options options = {.labels = {"cluster", "resource"}};
+    struct cleat_metric_options options = {.labels = {"cluster", "resource"},
+                                           .series_max = CLEAT__CACHE_STORES_MAX};
     int r = 0;
     if (!metrics)
         return 0;
