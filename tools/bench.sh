@@ -95,6 +95,7 @@ growth() { # FIELDS SMALL LARGE
 echo "{\"bench\":\"value\",$("$build/bench/value" "$work/pods.json" | sed 's/^{//')"
 rm "$work/pods.json"
 echo "{\"bench\":\"queue\",$("$build/bench/queue" | sed 's/^{//')"
+echo "{\"bench\":\"handshake\",$("$build/bench/handshake" | sed 's/^{//')"
 
 server_start "$tenth"
 client_run cache "$tenth" all 0
