@@ -127,6 +127,11 @@ add_test(NAME kubectl/demo
     COMMAND ${PROJECT_SOURCE_DIR}/tests/kubectl/demo.sh $<TARGET_FILE:cleat> ${PROJECT_SOURCE_DIR})
 set_tests_properties(kubectl/demo PROPERTIES TIMEOUT 240 LABELS kubectl SKIP_RETURN_CODE 77
     ENVIRONMENT "${CLEAT_TEST_ENVIRONMENT}")
+# A real Prometheus on the server, where there is one.
+add_test(NAME kubectl/prometheus
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/kubectl/prometheus.sh $<TARGET_FILE:cleat> ${PROJECT_SOURCE_DIR})
+set_tests_properties(kubectl/prometheus PROPERTIES TIMEOUT 240 LABELS kubectl SKIP_RETURN_CODE 77
+    ENVIRONMENT "${CLEAT_TEST_ENVIRONMENT}")
 
 # The program in nothing but the image's files. Sanitizers would need /proc and more.
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CLEAT_SANITIZE)
