@@ -35,7 +35,7 @@ BEGIN {
     third("curl/", "^(client/transport_|tests/|bench/)")
     third("openssl/", "^(certs/|tests/|bench/)")
     third("microhttpd.h", "^(apiserver/http|server/http|tests/)")
-    third("gnutls/", "^(server/http|server/tls|tests/)")
+    third("gnutls/", "^(server/http|server/tls|bench/|tests/)")
     third("pcre2.h", "^(apiserver/schema|cel/)")
     third("check.h", "^tests/")
 }
