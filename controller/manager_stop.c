@@ -17,13 +17,13 @@
 #include "controller/recorder.h"
 
 /* Shares of the time after draining by which a step is to be over, in percent. */
-#define WEBHOOKS_SHARE 45
-#define OTHERS_SHARE 50
-#define ELECTED_CUT_SHARE 60 /* calls are aborted, which takes a second */
-#define ELECTED_SHARE 75
-#define LEASE_CUT_SHARE 85
-#define LEASE_SHARE 95
-#define CACHES_SHARE 97
+#define WEBHOOKS_SHARE 35
+#define OTHERS_SHARE 40
+#define ELECTED_CUT_SHARE 50 /* calls are aborted, which takes a second */
+#define ELECTED_SHARE 65
+#define LEASE_CUT_SHARE 70
+#define LEASE_SHARE 85
+#define CACHES_SHARE 90
 #define EVENTS_MS_MAX 2000
 #define HUNDRED 100
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How `cleat serve` stops: as a leader by Lease and by ConfigMap, and while the API server hangs.
- * It has to end by itself within its time, which is printed for people to judge.
+ * It has to end by itself within its time, which is printed for people to judge. And how it stands
+ * again in the same process after it lost the lease.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -55,9 +56,9 @@ static void install(struct fixture *f)
     cleat_free(text);
 }
 
-static void fixture_open(struct fixture *f, const char *lock)
+static void fixture_open(struct fixture *f, const char *lock, const char *drain_delay)
 {
-    char program[PATH_MAX], config[PATH_MAX], kind[64];
+    char program[PATH_MAX], config[PATH_MAX], kind[64], drain[32];
     char *argv[] = {(char[]){"cleat"},
                     (char[]){"serve"},
                     config,
@@ -68,6 +69,9 @@ static void fixture_open(struct fixture *f, const char *lock)
                     (char[]){"--metrics-bind-address=0"},
                     (char[]){"--health-probe-bind-address=0"},
                     (char[]){"--stop-timeout=10s"},
+                    drain,
+                    (char[]){"--leader-elect-on-loss=stand"},
+                    (char[]){"--leader-elect-retry-period=200ms"},
                     NULL};
     posix_spawn_file_actions_t actions;
     *f = (struct fixture){0};
@@ -77,6 +81,7 @@ static void fixture_open(struct fixture *f, const char *lock)
     (void)snprintf(program, sizeof(program), "%s/cleat", CLEAT_BINARY_DIR);
     (void)snprintf(config, sizeof(config), "--kubeconfig=%s",
                    cleat_temp_dir_path(&f->dir, "config"));
+    (void)snprintf(drain, sizeof(drain), "--drain-delay=%s", drain_delay);
     (void)snprintf(kind, sizeof(kind), "--leader-elect-resource-lock=%s", lock);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, cleat_temp_dir_path(&f->dir, "log"),
@@ -131,7 +136,7 @@ static void fixture_close(struct fixture *f)
 START_TEST(test_lease_given_back)
 {
     struct fixture f;
-    fixture_open(&f, "leases");
+    fixture_open(&f, "leases", "0s");
     CLEAT_WAIT_FOR(said(&f, "controller started"), LIMIT_MS);
     ck_assert(cluster_has(&f.cluster, &leases, "cleat-system", "cleat-leader",
                           "metadata.labels[\"app.kubernetes.io/name\"]", "cleat"));
@@ -147,7 +152,7 @@ START_TEST(test_config_map_given_back)
     static const char annotation[] =
         "metadata.annotations[\"control-plane.alpha.kubernetes.io/leader\"]";
     struct fixture f;
-    fixture_open(&f, "configmaps");
+    fixture_open(&f, "configmaps", "0s");
     CLEAT_WAIT_FOR(said(&f, "controller started"), LIMIT_MS);
     ck_assert(!cluster_has(&f.cluster, &leases, "cleat-system", "cleat-leader", NULL, NULL));
     stop(&f, "a leader by ConfigMap");
@@ -169,7 +174,7 @@ END_TEST
 START_TEST(test_api_server_hangs)
 {
     struct fixture f;
-    fixture_open(&f, "leases");
+    fixture_open(&f, "leases", "3s");
     CLEAT_WAIT_FOR(said(&f, "controller started"), LIMIT_MS);
     const struct cleat_fault fault = {.freeze = true};
     ck_assert_int_gt(cleat_apiserver_fault(f.cluster.server, &fault), 0);
@@ -180,4 +185,54 @@ START_TEST(test_api_server_hangs)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("stop", test_lease_given_back, test_config_map_given_back, test_api_server_hangs)
+static void put_json(struct fixture *f, const char *json)
+{
+    struct cleat_document *document = NULL;
+    struct cleat_err err = CLEAT_ERR_INIT;
+    ck_assert_msg(cleat_document_parse(cleat_str_of(json), &document, &err) == 0, "%s", err.text);
+    ck_assert_msg(cleat_apiserver_put(f->cluster.server, cleat_document_root(document), &err) == 0,
+                  "%s", err.text);
+    cleat_document_unref(document);
+}
+
+static void give_lease(struct fixture *f, const char *holder)
+{
+    char json[96];
+    (void)snprintf(json, sizeof(json), "{\"spec\":{\"holderIdentity\":\"%s\"}}", holder);
+    ck_assert_int_eq(cluster_patch(&f->cluster, &leases, "cleat-system", "cleat-leader", json), 0);
+}
+
+/* A Mirror that comes while another leads is worked on once the lease is won back. */
+START_TEST(test_stands_again)
+{
+    static const struct cleat_resource secrets = {
+        .gvk = {"", "v1", "Secret"}, .plural = "secrets", .namespaced = true};
+    struct fixture f;
+    fixture_open(&f, "leases", "0s");
+    CLEAT_WAIT_FOR(said(&f, "controller started"), LIMIT_MS);
+    give_lease(&f, "another");
+    CLEAT_WAIT_FOR(said(&f, "standing again"), LIMIT_MS);
+    put_json(&f, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"a\"}}");
+    put_json(&f, "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"s\","
+                 "\"namespace\":\"default\"},\"data\":{\"v\":\"AAAA\"}}");
+    put_json(&f,
+             "{\"apiVersion\":\"cleat.dev/v1alpha1\",\"kind\":\"Mirror\",\"metadata\":{"
+             "\"name\":\"m\"},\"spec\":{\"source\":{\"apiVersion\":\"v1\",\"kind\":\"Secret\","
+             "\"namespace\":\"default\",\"name\":\"s\"},\"targets\":{\"namespaces\":[\"a\"]}}}");
+    uint64_t reads =
+        cleat_apiserver_requests(f.cluster.server, "GET", "/apis/coordination.k8s.io", NULL);
+    CLEAT_WAIT_FOR(cleat_apiserver_requests(f.cluster.server, "GET", "/apis/coordination.k8s.io",
+                                            NULL) >= reads + 3,
+                   LIMIT_MS);
+    ck_assert(!cluster_has(&f.cluster, &secrets, "a", "s", NULL, NULL));
+    give_lease(&f, "");
+    CLEAT_WAIT_FOR(cluster_has(&f.cluster, &secrets, "a", "s", "data.v", "AAAA"), LIMIT_MS);
+    stop(&f, "a leader for the second time");
+    ck_assert(cluster_has(&f.cluster, &leases, "cleat-system", "cleat-leader",
+                          "spec.holderIdentity", ""));
+    fixture_close(&f);
+}
+END_TEST
+
+CLEAT_SUITE_MAIN("stop", test_lease_given_back, test_config_map_given_back, test_api_server_hangs,
+                 test_stands_again)
