@@ -49,6 +49,12 @@ cleat_test_dir(integration integration 120 cleat_server)
 # Faults on purpose: long ones, so a lane of their own (`make faults`).
 add_custom_target(fault_entries)
 cleat_test_dir(fault fault 300 cleat_server)
+# Load says nothing beside other load.
+foreach(noun edge_load edge_slow)
+    if(TEST fault/${noun})
+        set_tests_properties(fault/${noun} PROPERTIES RUN_SERIAL TRUE)
+    endif()
+endforeach()
 # System calls that fail: preloaded into programs, so that it has no sanitizer of its own.
 add_library(cleat_shim MODULE EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/fault/shim.c)
 target_include_directories(cleat_shim PRIVATE ${PROJECT_SOURCE_DIR}/tests)

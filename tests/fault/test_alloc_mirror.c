@@ -136,6 +136,6 @@ static const struct sweep_scene scenes[] = {
 int main(int argc, char **argv)
 {
     alloc_libraries_hook();
-    return cleat_sweep_main("alloc-mirror", scenes, sizeof(scenes) / sizeof(scenes[0]), 300, argc,
+    return cleat_sweep_main("alloc-mirror", scenes, sizeof(scenes) / sizeof(scenes[0]), 200, argc,
                             argv);
 }

@@ -235,14 +235,14 @@ static bool serve_alive(struct world *world, const struct shim_fault *fault, uin
 static bool inject(struct world *world, const struct shim_fault *fault, uint64_t turn, bool ever)
 {
     const struct cleat_fault drop = {.drop = true, .times = 2};
-    /* Connections live long: without this no new one would be wanted. */
-    if (fault->call == SHIM_CONNECT || fault->call == SHIM_SOCKET)
-        ck_assert_int_gt(cleat_apiserver_fault(world->cluster.server, &drop), 0);
     shimmed_arm(&world->serve, fault, turn,
                 !ever                   ? 1
                 : fault->error == EINTR ? SERVE_SIGNALS
                                         : SHIMMED_EVER);
     source_change(world);
+    /* Connections live long: without this no new one would be wanted. */
+    if (fault->call == SHIM_CONNECT || fault->call == SHIM_SOCKET)
+        ck_assert_int_gt(cleat_apiserver_fault(world->cluster.server, &drop), 0);
     bool allowed = review_ask(world) == REVIEW_ALLOWED;
     (void)wait_until(world, was_hit, SERVE_HIT_MS);
     bool hit = was_hit(world);

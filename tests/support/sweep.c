@@ -382,6 +382,7 @@ static struct sweep_parent {
     struct cleat_tally libraries;
     struct sweep_board *board;
     int board_fd;
+    int output_fd; /* what a child says on stdout, shown only where it fails */
 } parent;
 
 static int sweep_child_start(const struct sweep_scene *scene, enum sweep_mode mode, uint64_t from)
@@ -394,17 +395,26 @@ static int sweep_child_start(const struct sweep_scene *scene, enum sweep_mode mo
     (void)snprintf(number, sizeof(number), "%lu", (unsigned long)from);
     (void)snprintf(fd, sizeof(fd), "%d", parent.board_fd);
     ck_assert_int_eq(fflush(stdout) | fflush(stderr), 0);
+    ck_assert_int_eq(ftruncate(parent.output_fd, 0), 0);
+    ck_assert_int_eq(lseek(parent.output_fd, 0, SEEK_SET), 0);
     pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || setenv(SWEEP_BOARD, fd, 1) < 0)
+        if (dup2(parent.output_fd, STDOUT_FILENO) < 0 || setenv(SWEEP_BOARD, fd, 1) < 0)
             _exit(3);
         (void)execv(program, argv); /* comes back only where it failed */
         _exit(3);
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     return status;
+}
+
+static void sweep_show_output(void)
+{
+    char text[4096];
+    ssize_t length = pread(parent.output_fd, text, sizeof(text) - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    (void)fprintf(stderr, "%s", text);
 }
 
 /* What a child's end says; true where the sweep goes on behind the injection it ended at. */
@@ -430,6 +440,7 @@ static bool sweep_child_ended(struct cleat_tally *tally, const struct sweep_scen
     (void)fprintf(stderr, "%s: scene %s, %s, injection %lu %s (status 0x%x) %s\n", parent.name,
                   scene->name, sweep_modes[mode], (unsigned long)board->current, what,
                   (unsigned)status, board->what);
+    sweep_show_output();
     return !board->done && board->current > 0;
 }
 
@@ -478,6 +489,8 @@ START_TEST(test_scenes)
     size_t wanted = 0;
     (void)snprintf(libraries, sizeof(libraries), "%s-libraries", parent.name);
     parent.board_fd = memfd_create("sweep", 0);
+    parent.output_fd = memfd_create("output", MFD_CLOEXEC);
+    ck_assert_int_ge(parent.output_fd, 0);
     ck_assert_int_eq(ftruncate(parent.board_fd, sizeof(*parent.board)), 0);
     parent.board =
         mmap(NULL, sizeof(*parent.board), PROT_READ | PROT_WRITE, MAP_SHARED, parent.board_fd, 0);
@@ -489,7 +502,9 @@ START_TEST(test_scenes)
         sweep_scene_run(&parent.scenes[i]);
         wanted++;
     }
-    ck_assert_int_eq(munmap(parent.board, sizeof(*parent.board)) | close(parent.board_fd), 0);
+    ck_assert_int_eq(munmap(parent.board, sizeof(*parent.board)) | close(parent.board_fd) |
+                         close(parent.output_fd),
+                     0);
     (void)snprintf(note, sizeof(note), "%zu scenes, once and for ever", wanted);
     parent.own.name = parent.name;
     parent.own.least = only ? 1 : parent.least;
