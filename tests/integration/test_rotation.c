@@ -480,6 +480,11 @@ START_TEST(test_changes_are_noticed_at_once)
     struct cleat_rotator_options options = certs_options(&cluster);
     options.cache = cache;
     ck_assert_int_eq(cleat_rotator_new(&options, &rotator, NULL), 0);
+    /* Somebody else wants whole Secrets, but others. */
+    struct cleat_feed *whole = NULL;
+    const struct cleat_feed_options labelled = {.resource = certs_secrets,
+                                                .label_selector = "copy"};
+    ck_assert_int_eq(cleat_cache_feed(cache, &labelled, &whole, NULL), 0);
     struct cleat_runnable runnable = cleat_rotator_runnable(rotator, CLEAT_GROUP_WEBHOOKS);
     ck_assert_int_eq(runnable.start(runnable.arg, NULL), 0);
     ck_assert_int_eq(runnable.wait_ready(runnable.arg, 10000, NULL), 0);
@@ -505,6 +510,7 @@ START_TEST(test_changes_are_noticed_at_once)
     ck_assert_int_ne(cleat_value_type(cleat_value_get(data, "tls.key")), CLEAT_TYPE_STRING);
     ck_assert_int_ne(cleat_value_type(cleat_value_get(data, "ca.key")), CLEAT_TYPE_STRING);
     cleat_object_unref(object);
+    cleat_feed_unref(whole);
     runnable.stop(runnable.arg);
     ck_assert_int_eq(runnable.join(runnable.arg, 10000), 0);
     cleat_rotator_free(rotator);
