@@ -133,6 +133,16 @@ static void feed_on_begin(void *arg)
         feed_count(&feed->store->figures.relists);
 }
 
+static void feed_on_history_lost(void *arg)
+{
+    struct cleat_feed *feed = arg;
+    cleat_warn(feed->cache->log, "server has lost its history, everything is read again",
+               cleat_log_text("cluster", feed->cache->name),
+               cleat_log_text("resource", feed->store->resource.plural),
+               cleat_log_text("namespace", feed->namespace_));
+    cleat__store_forget_versions(feed->store, feed->number);
+}
+
 static void feed_on_broken_off(void *arg)
 {
     struct cleat_feed *feed = arg;
@@ -299,8 +309,14 @@ static int feed_make_reflector(struct cleat_feed *feed)
         .no_watch_list = feed->cache->no_watch_list,
         .heap = feed->store->lender->heap,
         .projection = feed->projection,
-        .ops = {feed_on_item, feed_on_begin, feed_on_loaded, feed_on_broken_off, feed_on_seen,
-                feed_on_state, feed},
+        .ops = {.on_item = feed_on_item,
+                .on_begin = feed_on_begin,
+                .on_loaded = feed_on_loaded,
+                .on_history_lost = feed_on_history_lost,
+                .on_broken_off = feed_on_broken_off,
+                .on_seen = feed_on_seen,
+                .on_state = feed_on_state,
+                .arg = feed},
     };
     return cleat__reflector_new(&options, &feed->reflector, NULL);
 }

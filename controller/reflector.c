@@ -191,9 +191,39 @@ static int reflector_give(struct cleat__reflector *reflector, enum reflector_wha
     return ops->on_item(ops->arg, REFLECTOR_BROKEN, &broken);
 }
 
+/* True where both are numbers, and @a the lower one. */
+static bool version_is_lower(struct cleat_str a, struct cleat_str b)
+{
+    for (size_t i = 0; i < a.length; i++)
+        if (a.data[i] < '0' || a.data[i] > '9')
+            return false;
+    for (size_t i = 0; i < b.length; i++)
+        if (b.data[i] < '0' || b.data[i] > '9')
+            return false;
+    if (a.length == 0 || b.length == 0 || a.length != b.length)
+        return a.length > 0 && a.length < b.length;
+    return memcmp(a.data, b.data, a.length) < 0;
+}
+
+/* Only the newest that there is can tell: other answers may be older than what was seen. */
+static bool reflector_lost_history(struct cleat__reflector *reflector, struct cleat_str version)
+{
+    if (reflector->fresh != FRESH_NEWEST || !reflector->options.ops.on_history_lost ||
+        !version_is_lower(version, cleat__reflector_version(reflector)))
+        return false;
+    cleat_buffer_reset(&reflector->version);
+    reflector_break_off(reflector);
+    reflector->options.ops.on_history_lost(reflector->options.ops.arg);
+    reflector->cut = reflector->phase == PHASE_LOAD_STREAM;
+    reflector_begin_load(reflector, FRESH_NEWEST);
+    return true;
+}
+
 static int reflector_loaded(struct cleat__reflector *reflector, struct cleat_str version)
 {
     const struct reflector_ops *ops = &reflector->options.ops;
+    if (reflector_lost_history(reflector, version))
+        return reflector->cut ? -ECANCELED : 0;
     int r = reflector_set_version(reflector, version);
     if (r == 0)
         r = ops->on_loaded(ops->arg, version);

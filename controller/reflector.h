@@ -58,6 +58,10 @@ struct reflector_ops {
     /* NULL: all is well again; else what went wrong, once per failure. */
     void (*on_state)(void *arg, const struct cleat_err *err);
     void *arg;
+    /* A consistent load was of a lower version than one before: the server isn't what it was (put
+     * back from a backup, made anew). Versions of what was shown mean nothing any more; everything
+     * is shown again. May be NULL. */
+    void (*on_history_lost)(void *arg);
 };
 
 struct reflector_options {

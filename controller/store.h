@@ -174,6 +174,9 @@ int cleat__store_feed_add(struct cleat_store *store, const struct store_feed_opt
 void cleat__store_feed_remove(struct cleat_store *store, uint16_t feed);
 /** The ingest thread. */
 void cleat__store_feed_synced(struct cleat_store *store, uint16_t feed, bool synced, bool stale);
+/** What @feed brings next is newer than all that it brought, whatever its versions are: the server
+ * has lost its history. The ingest thread. */
+void cleat__store_forget_versions(struct cleat_store *store, uint16_t feed);
 /** Its stream has passed @version. The ingest thread. */
 void cleat__store_feed_seen(struct cleat_store *store, uint16_t feed, struct cleat_str version);
 /** True once where the feed must be loaded again. The ingest thread. */

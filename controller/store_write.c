@@ -532,6 +532,19 @@ int cleat__store_sweep(struct cleat_store *store, uint16_t feed, const struct st
     return r < 0 ? r : 0;
 }
 
+/* 1 and not 0, which a server would take for "any" where it's sent as a precondition. */
+void cleat__store_forget_versions(struct cleat_store *store, uint16_t feed)
+{
+    cleat_rwlock_write(&store->lock);
+    store->feeds[feed].seen = 0;
+    for (uint32_t id = 0; id < store->entries.count; id++) {
+        struct store_entry *entry = cleat__store_entry(store, id);
+        if (!(entry->flags & STORE_TEXT) && cleat__sets_has(&store->sets, entry->feeds, feed))
+            entry->version = 1;
+    }
+    cleat_rwlock_write_release(&store->lock);
+}
+
 int cleat__store_leave(struct cleat_store *store, uint16_t feed)
 {
     const struct store_leave leave = {.store = store, .feed = feed, .silent = true};

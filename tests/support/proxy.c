@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ struct pair {
 struct cleat_proxy {
     pthread_mutex_t mutex; /* of what is between here and the pairs */
     uint16_t target;
+    char authorization[256]; /* a header's line; "": none */
     enum cleat_proxy_mode mode;
     unsigned cut_frame; /* 0: none is wanted */
     int cut_delta;
@@ -170,6 +172,19 @@ static void pair_from_server(struct cleat_proxy *proxy, struct pair *pair)
         pair_close(pair, cut && proxy->cut_reset);
 }
 
+/* What a client sent, with the token behind the request's line. */
+static bool proxy_forward(const struct cleat_proxy *proxy, int fd, size_t length)
+{
+    static const char mark[] = " HTTP/1.1\r\n";
+    const char *line = memmem(proxy->bytes, length, mark, sizeof(mark) - 1);
+    if (!line || !proxy->authorization[0])
+        return proxy_send(fd, proxy->bytes, length);
+    size_t head = (size_t)(line - proxy->bytes) + sizeof(mark) - 1;
+    return proxy_send(fd, proxy->bytes, head) &&
+           proxy_send(fd, proxy->authorization, strlen(proxy->authorization)) &&
+           proxy_send(fd, proxy->bytes + head, length - head);
+}
+
 static void pair_from_client(struct cleat_proxy *proxy, struct pair *pair)
 {
     static const char rubbish[] = "\x16\x03\x01 \xff\xfe{]}\r\n\r\n\0\0\0 HTTP/7.8 999999 \x7f";
@@ -192,7 +207,7 @@ static void pair_from_client(struct cleat_proxy *proxy, struct pair *pair)
         pair->watch = true;
         pair->frames = 0;
     }
-    if (!proxy_send(pair->server, proxy->bytes, (size_t)got))
+    if (!proxy_forward(proxy, pair->server, (size_t)got))
         pair_close(pair, false);
 }
 
@@ -277,6 +292,14 @@ void cleat_proxy_set_target(struct cleat_proxy *proxy, uint16_t port)
 {
     pthread_mutex_lock(&proxy->mutex);
     proxy->target = port;
+    pthread_mutex_unlock(&proxy->mutex);
+}
+
+void cleat_proxy_set_token(struct cleat_proxy *proxy, const char *token)
+{
+    pthread_mutex_lock(&proxy->mutex);
+    (void)snprintf(proxy->authorization, sizeof(proxy->authorization),
+                   "Authorization: Bearer %s\r\n", token); /* tokens of tests are short */
     pthread_mutex_unlock(&proxy->mutex);
 }
 

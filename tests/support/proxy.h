@@ -29,6 +29,9 @@ struct cleat_proxy *cleat_proxy_free(struct cleat_proxy *proxy);
 uint16_t cleat_proxy_port(const struct cleat_proxy *proxy);
 /** Connections go to another port from now on. */
 void cleat_proxy_set_target(struct cleat_proxy *proxy, uint16_t port);
+/** Plain HTTP/1.1 requests get a bearer token on their way, which a client sends over TLS only;
+ * copied. */
+void cleat_proxy_set_token(struct cleat_proxy *proxy, const char *token);
 /**
  * What happens to bytes from now on, on connections old and new. A connection that lost bytes never
  * passes any again: it stays half open until the client gives it up.

@@ -72,6 +72,11 @@ static void on_state(void *arg, const struct cleat_err *err)
     told(arg, err ? "failed:" : "well", err ? cleat_str_of(text) : CLEAT_STR(""));
 }
 
+static void on_history_lost(void *arg)
+{
+    told(arg, "history-lost", CLEAT_STR(""));
+}
+
 static void fixture_init(struct fixture *f, const struct reflector_options *options)
 {
     memset(f, 0, sizeof(*f));
@@ -84,8 +89,8 @@ static void fixture_init(struct fixture *f, const struct reflector_options *opti
     f->options.clock = &f->clock.clock;
     f->options.resource = &f->resource;
     f->options.heap = f->pool;
-    f->options.ops =
-        (struct reflector_ops){on_item, on_begin, on_loaded, on_broken_off, on_seen, on_state, f};
+    f->options.ops = (struct reflector_ops){on_item, on_begin, on_loaded, on_broken_off,
+                                            on_seen, on_state, f,         on_history_lost};
     ck_assert_int_eq(cleat__reflector_new(&f->options, &f->reflector, NULL), 0);
 }
 
@@ -601,6 +606,41 @@ START_TEST(test_silent_watch_has_a_limit)
 }
 END_TEST
 
+/* Put back from a backup: the newest that there is has a lower version than what was seen. */
+START_TEST(test_server_that_lost_its_history)
+{
+    for (int by_list = 0; by_list < 2; by_list++) {
+        struct fixture f;
+        const struct reflector_options options = {.no_watch_list = by_list};
+        fixture_init(&f, &options);
+        (void)next(&f);
+        ck_assert_int_eq(bytes(&f, by_list ? LIST("100", "", ITEM("x")) : END_MARK("100")), 0);
+        end(&f, by_list ? 0 : -ESTALE, by_list ? 0 : 410, "Expired", "");
+        (void)next(&f);
+        end(&f, -ESTALE, 410, "Expired", "");
+        (void)next(&f);
+        if (by_list) { /* its watch came in between */
+            end(&f, -ESTALE, 410, "Expired", "");
+            (void)next(&f);
+        }
+        ck_assert(!asked(&f, "resourceVersion="));
+        (void)take_told(&f);
+        int r = bytes(&f, by_list ? LIST("20", "", ITEM("x")) : END_MARK("20"));
+        ck_assert_int_eq(r, by_list ? 0 : -ECANCELED);
+        end(&f, r, 0, "", "");
+        ck_assert_str_eq(take_told(&f),
+                         by_list ? "+x broken-off history-lost " : "broken-off history-lost ");
+        (void)next(&f);
+        ck_assert(!asked(&f, "resourceVersion="));
+        ck_assert_int_eq(bytes(&f, by_list ? LIST("21", "", ITEM("x")) : END_MARK("21")), 0);
+        if (by_list)
+            end(&f, 0, 0, "", "");
+        ck_assert_ptr_nonnull(strstr(take_told(&f), "loaded@21 @21 well"));
+        fixture_fini(&f);
+    }
+}
+END_TEST
+
 START_TEST(test_owner_that_cannot_store_ends_the_stream)
 {
     struct fixture f;
@@ -721,5 +761,6 @@ CLEAT_SUITE_MAIN("reflector", test_streaming_list_goes_on_as_watch,
                  test_back_off_grows_and_is_forgotten, test_retry_after_is_obeyed,
                  test_broken_objects_are_reported_and_passed_over, test_bytes_may_be_cut_anywhere,
                  test_first_load_is_tried_again_soon, test_silent_watch_has_a_limit,
-                 test_owner_that_cannot_store_ends_the_stream, test_reload_cuts_what_runs,
-                 test_what_is_asked_for, test_out_of_memory, test_lack_of_memory_breaks_no_object)
+                 test_server_that_lost_its_history, test_owner_that_cannot_store_ends_the_stream,
+                 test_reload_cuts_what_runs, test_what_is_asked_for, test_out_of_memory,
+                 test_lack_of_memory_breaks_no_object)
