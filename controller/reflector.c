@@ -138,6 +138,8 @@ static void reflector_fail(struct cleat__reflector *reflector, int result,
     }
     reflector->well = false;
     reflector->options.ops.on_state(reflector->options.ops.arg, err);
+    if (result == -ENOMEM)
+        reflector->backoff_ms = 0; /* ours, not the server's: it needs no growing rest from us */
     reflector_back_off(reflector, err);
 }
 

@@ -751,6 +751,26 @@ START_TEST(test_lack_of_memory_breaks_no_object)
 }
 END_TEST
 
+/* Once: each lack of memory doubled the pause, up to a minute of not watching. */
+START_TEST(test_lack_of_memory_waits_briefly)
+{
+    struct fixture f;
+    fixture_init(&f, NULL);
+    load(&f);
+    for (int i = 0; i < 10; i++) {
+        cleat__reflector_end(f.reflector, -ENOMEM, NULL);
+        ck_assert_str_eq(next(&f), "wait");
+        int64_t wait_ms = f.due_mono_ms - cleat_clock_mono_ms(&f.clock.clock);
+        ck_assert_int_gt(wait_ms, 0);
+        ck_assert_int_le(wait_ms, 2 * CLEAT__REFLECTOR_BACKOFF_MIN_MS);
+        cleat_fake_clock_advance_ms(&f.clock, wait_ms);
+        (void)next(&f);
+        ck_assert(asked(&f, "watch="));
+    }
+    fixture_fini(&f);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("reflector", test_streaming_list_goes_on_as_watch,
                  test_clean_end_goes_on_at_the_last_version, test_short_silent_watch_is_a_failure,
                  test_how_a_watch_fails, test_second_expiry_asks_for_the_newest,
@@ -763,4 +783,4 @@ CLEAT_SUITE_MAIN("reflector", test_streaming_list_goes_on_as_watch,
                  test_first_load_is_tried_again_soon, test_silent_watch_has_a_limit,
                  test_server_that_lost_its_history, test_owner_that_cannot_store_ends_the_stream,
                  test_reload_cuts_what_runs, test_what_is_asked_for, test_out_of_memory,
-                 test_lack_of_memory_breaks_no_object)
+                 test_lack_of_memory_breaks_no_object, test_lack_of_memory_waits_briefly)
