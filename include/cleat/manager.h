@@ -71,7 +71,9 @@ struct cleat_manager_options {
 };
 
 /** Makes a manager with all its parts; strings are copied. @ret is new. 0, -ENOMEM, -EINVAL,
- * -EAGAIN. Where stopping takes long the calls on @options->client are aborted. */
+ * -EAGAIN. A stop ends the
+ * calls on @options->client (-ECANCELED): at once while it starts, else once what serves has ended
+ * or overstayed. */
 CLEAT_EXPORT CLEAT_MUST_CHECK int cleat_manager_new(const struct cleat_manager_options *options,
                                                     struct cleat_manager **ret,
                                                     struct cleat_err *err);

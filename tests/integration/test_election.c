@@ -5,6 +5,7 @@
 #include <cleat/election.h>
 
 #include "cluster.h"
+#include "controller/election.h"
 #include "support/suite.h"
 #include "support/wait.h"
 
@@ -30,12 +31,14 @@ static void replica_stopped(void *arg)
     atomic_fetch_add(&replica->stopped, 1);
 }
 
-static void replica_new(struct replica *replica, struct cluster *cluster, const char *identity)
+static void replica_new_of(struct replica *replica, struct cluster *cluster, const char *identity,
+                           enum cleat_election_lock_kind kind)
 {
     struct cleat_err err = CLEAT_ERR_INIT;
     *replica = (struct replica){.client = cluster_client(cluster, identity)};
     const struct cleat_election_options options = {
         .client = replica->client,
+        .kind = kind,
         .namespace_ = "default",
         .name = "lock",
         .identity = identity,
@@ -48,6 +51,11 @@ static void replica_new(struct replica *replica, struct cluster *cluster, const 
     };
     ck_assert_msg(cleat_election_new(&options, &replica->election, &err) == 0, "%s", err.text);
     ck_assert_int_eq(cleat_election_start(replica->election, NULL), 0);
+}
+
+static void replica_new(struct replica *replica, struct cluster *cluster, const char *identity)
+{
+    replica_new_of(replica, cluster, identity, CLEAT_ELECTION_LEASES);
 }
 
 static void replica_close(struct replica *replica)
@@ -150,4 +158,66 @@ START_TEST(test_foreign_change)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("election", test_hand_over, test_outage, test_foreign_change)
+static const struct cleat_resource config_maps = {
+    {"", "v1", "ConfigMap"}, "configmaps", "configmap", true, 0x7f};
+
+/* The record in the ConfigMap's annotation. */
+static void config_map_record(struct cluster *cluster, struct cleat_election_record *ret)
+{
+    const struct cleat_client_target target = {&config_maps, "default", "lock", NULL};
+    struct cleat_object *object = NULL;
+    struct cleat_scratch scratch;
+    ck_assert_int_eq(cleat_client_get(cluster->admin, &target, NULL, &object, NULL), 0);
+    struct cleat_str json = cleat_value_text(
+        cleat_object_find(object,
+                          "metadata.annotations[\"control-plane.alpha.kubernetes.io/leader\"]"),
+        &scratch);
+    ck_assert_int_eq(cleat_election_record_parse(json, ret, NULL), 0);
+    cleat_object_unref(object);
+}
+
+/* The same over a ConfigMap that others use too: won, kept, given back, run out. */
+START_TEST(test_config_map)
+{
+    struct cluster cluster;
+    struct replica a, b;
+    struct cleat_election_record record;
+    cluster_open(&cluster);
+    ck_assert_int_eq(cluster_make(&cluster, &config_maps, "default",
+                                  "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+                                  "\"name\":\"lock\",\"namespace\":\"default\"},\"data\":{\"k\":"
+                                  "\"v\"}}"),
+                     0);
+    replica_new_of(&a, &cluster, "a", CLEAT_ELECTION_CONFIG_MAPS);
+    CLEAT_WAIT_FOR(atomic_load(&a.started) == 1, 10000);
+    config_map_record(&cluster, &record);
+    ck_assert_str_eq(record.holder, "a");
+    ck_assert_int_eq(record.lease_duration_s, 2);
+    replica_new_of(&b, &cluster, "b", CLEAT_ELECTION_CONFIG_MAPS);
+    ck_assert_int_eq(
+        cluster_patch(&cluster, &config_maps, "default", "lock", "{\"data\":{\"k\":\"w\"}}"), 0);
+    uint64_t renewals = cleat_apiserver_requests(cluster.server, "PUT", NULL, NULL);
+    CLEAT_WAIT_FOR(cleat_apiserver_requests(cluster.server, "PUT", NULL, NULL) >= renewals + 3,
+                   10000);
+    ck_assert(cleat_election_leading(a.election));
+    ck_assert(cluster_has(&cluster, &config_maps, "default", "lock", "data.k", "w"));
+    replica_close(&a);
+    CLEAT_WAIT_FOR(atomic_load(&b.started) == 1, 10000);
+    config_map_record(&cluster, &record);
+    ck_assert_str_eq(record.holder, "b");
+    ck_assert_int_eq(record.transitions, 2); /* from nobody, and on */
+    /* A dead leader's record runs out, although renewals within a second look alike by seconds. */
+    cleat__election_abandon(b.election);
+    cleat_election_join(b.election);
+    replica_new_of(&a, &cluster, "c", CLEAT_ELECTION_CONFIG_MAPS);
+    CLEAT_WAIT_FOR(atomic_load(&a.started) == 1, 10000);
+    config_map_record(&cluster, &record);
+    ck_assert_str_eq(record.holder, "c");
+    ck_assert_int_eq(record.transitions, 3);
+    replica_close(&a);
+    replica_close(&b);
+    cluster_close(&cluster);
+}
+END_TEST
+
+CLEAT_SUITE_MAIN("election", test_hand_over, test_outage, test_foreign_change, test_config_map)
