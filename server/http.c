@@ -17,6 +17,7 @@
 #include "server/http_internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -31,6 +32,7 @@
 #define HTTP_STACK_BYTES (256 * CLEAT_KIB)
 #define HTTP_PATIENCE_MS 100
 #define HTTP_GRACE_MS 500
+#define HTTP_QUIESCE_MS 20
 #define HTTP_CLIENTS_PAUSE_MS 10000
 #define HTTP_REPORT_MS 60000
 
@@ -192,6 +194,9 @@ void cleat_http_drain(struct cleat_http *http)
 void cleat_http_quiesce(struct cleat_http *http)
 {
     cleat_http_drain(http);
+    /* Whoever has a connection already isn't to find it reset. */
+    for (int i = 0; i < HTTP_QUIESCE_MS && cleat_http_table_awaited(&http->table); i++)
+        (void)poll(NULL, 0, 1); /* the listener's thread accepts them */
     cleat_http_table_listen(&http->table, -1);
     int fd = MHD_quiesce_daemon(http->daemon);
     cleat_http_table_close(&http->table);

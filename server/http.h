@@ -40,7 +40,7 @@ int cleat_http_start(const struct cleat_http_options *options, int fd, struct cl
 void cleat_http_drain(struct cleat_http *http);
 /**
  * No new connections; every answer from now on closes its connection, and idle ones are closed half
- * a second after draining began, unless something is on its way. Returns at once; once.
+ * a second after draining began, unless something is on its way. Returns within 20 ms; once.
  */
 void cleat_http_quiesce(struct cleat_http *http);
 /**

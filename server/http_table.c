@@ -394,6 +394,14 @@ void cleat_http_table_listen(struct cleat_http_table *table, int fd)
     cleat_lock_release(&table->lock);
 }
 
+bool cleat_http_table_awaited(struct cleat_http_table *table)
+{
+    cleat_lock_take(&table->lock);
+    bool awaited = table->listen_fd >= 0 && fd_readable(table->listen_fd);
+    cleat_lock_release(&table->lock);
+    return awaited;
+}
+
 void cleat_http_table_drain(struct cleat_http_table *table)
 {
     int64_t now_ms = cleat_clock_mono_ms(table->options.clock);

@@ -121,6 +121,8 @@ bool cleat_http_table_move_body(struct cleat_http_table *table, struct cleat_htt
 enum cleat_http_phase cleat_http_entry_phase(const struct cleat_http_entry *entry);
 /** Cuts what is past its deadline. Returns the pause until it should be called again. */
 int64_t cleat_http_table_sweep(struct cleat_http_table *table);
+/** True where a client waits to be accepted. */
+bool cleat_http_table_awaited(struct cleat_http_table *table);
 /** Where accepting is seen to be stuck, sweep makes room. -1: nobody listens any more. */
 void cleat_http_table_listen(struct cleat_http_table *table, int fd);
 /** Answers close their connections from now on: the time of grace of idle ones begins. Once. */

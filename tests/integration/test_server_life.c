@@ -4,7 +4,9 @@
  * stops while others still speak to it.
  */
 #include <dirent.h>
+#include <poll.h>
 #include "integration/server_fixture.h"
+#include "support/fake_clock.h"
 
 START_TEST(test_swap_on_live_connections)
 {
@@ -124,6 +126,111 @@ START_TEST(test_quiesce)
 }
 END_TEST
 
+static struct cleat_fake_clock fake;
+
+static void tune_fake(struct cleat_server_options *options)
+{
+    options->clock = &fake.clock;
+}
+
+/* Idle connections are left alone for the time of grace; what is asked within it is answered. Then
+ * they end, whoever waits for them, and nobody waits for longer. */
+START_TEST(test_idle_connections_have_grace)
+{
+    struct fixture fixture;
+    struct http_client asks, idle, fresh;
+    struct http_reply reply;
+    cleat_fake_clock_init(&fake);
+    fixture_open_tuned(&fixture, true, tune_fake);
+    client_open(&asks, &fixture);
+    client_open(&idle, &fixture);
+    client_open(&fresh, &fixture); /* has never asked */
+    send_review(&asks, "/allow", 1);
+    http_client_read(&asks, &reply, false);
+    send_review(&idle, "/allow", 1);
+    http_client_read(&idle, &reply, false);
+    cleat_server_stop(fixture.server);
+    cleat_fake_clock_advance_ms(&fake, 499);
+    ck_assert_int_eq(setsockopt(idle.fd, SOL_SOCKET, SO_RCVTIMEO,
+                                &(struct timeval){.tv_usec = 300000}, sizeof(struct timeval)),
+                     0);
+    char byte;
+    ck_assert_int_eq(recv(idle.fd, &byte, 1, MSG_PEEK), -1); /* a sweep or two later: still there */
+    ck_assert(errno == EAGAIN || errno == EWOULDBLOCK);
+    send_review(&asks, "/allow", 1);
+    http_client_read(&asks, &reply, false);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(http_reply_header(&reply, "Connection"), "close");
+    ck_assert(http_client_ended(&asks));
+    cleat_fake_clock_advance_ms(&fake, 1);
+    ck_assert_int_eq(cleat_server_join(fixture.server, -1), 0); /* by itself */
+    ck_assert(!http_client_fill(&idle));
+    ck_assert(!http_client_fill(&fresh));
+    http_client_close(&asks);
+    http_client_close(&idle);
+    http_client_close(&fresh);
+    fixture_close(&fixture);
+}
+END_TEST
+
+enum { STOP_CLIENTS = 4, STOP_ROUNDS = 20 };
+
+struct stop_load {
+    const struct fixture *fixture;
+    _Atomic(unsigned) answered, lost;
+};
+
+/* Asks on and on over one connection, until an answer says that it was the last, or until the
+ * server has ended the connection while nothing was asked. */
+static void *stop_client_main(void *arg)
+{
+    struct stop_load *load = arg;
+    struct http_client *client = cleat_mem_zalloc(1, sizeof(*client));
+    struct http_reply *reply = cleat_mem_zalloc(1, sizeof(*reply));
+    char *review = review_of(100);
+    char head[256];
+    struct pollfd wait = {.events = POLLIN};
+    snprintf(head, sizeof(head), "POST /allow HTTP/1.1\r\n" HOST JSON "Content-Length: %zu\r\n\r\n",
+             strlen(review));
+    bool goes_on = http_client_open(client, cleat_server_port(load->fixture->server), false);
+    wait.fd = client->fd;
+    while (goes_on && poll(&wait, 1, 0) == 0) {
+        reply->status = 0;
+        if (http_client_text(client, head) && http_client_text(client, review))
+            http_client_read(client, reply, false);
+        atomic_fetch_add(reply->status == 200 ? &load->answered : &load->lost, 1);
+        goes_on = reply->status == 200 && !http_reply_header(reply, "Connection");
+        if (atomic_load(&load->answered) % 7 == 0)
+            cleat_wait_moment();
+    }
+    http_client_close(client);
+    cleat_mem_free(review);
+    cleat_mem_free(reply);
+    cleat_mem_free(client);
+    return NULL;
+}
+
+/* Stopped under load: nothing that was asked is lost. */
+START_TEST(test_stop_loses_nothing)
+{
+    for (int round = 0; round < STOP_ROUNDS; round++) {
+        struct fixture fixture;
+        struct stop_load load = {.fixture = &fixture};
+        pthread_t threads[STOP_CLIENTS];
+        fixture_open(&fixture, false);
+        for (int i = 0; i < STOP_CLIENTS; i++)
+            ck_assert_int_eq(pthread_create(&threads[i], NULL, stop_client_main, &load), 0);
+        CLEAT_WAIT_FOR(atomic_load(&load.answered) >= 50 + (unsigned)round, LIMIT_MS);
+        cleat_server_stop(fixture.server);
+        ck_assert_int_eq(cleat_server_join(fixture.server, LIMIT_MS), 0);
+        for (int i = 0; i < STOP_CLIENTS; i++)
+            pthread_join(threads[i], NULL);
+        ck_assert_uint_eq(atomic_load(&load.lost), 0);
+        fixture_close(&fixture);
+    }
+}
+END_TEST
+
 START_TEST(test_join_without_end)
 {
     struct fixture fixture;
@@ -240,5 +347,6 @@ START_TEST(test_threads_have_names)
 END_TEST
 
 CLEAT_SUITE_MAIN("server_life", test_swap_on_live_connections, test_no_certificate_yet, test_drain,
-                 test_quiesce, test_join_without_end, test_join_cuts_slow_clients, test_port_in_use,
-                 test_life, test_threads_have_names)
+                 test_quiesce, test_idle_connections_have_grace, test_stop_loses_nothing,
+                 test_join_without_end, test_join_cuts_slow_clients, test_port_in_use, test_life,
+                 test_threads_have_names)
