@@ -262,14 +262,15 @@ static int hooks_keep(struct cleat_mirror *mirror, const struct cleat_context *c
     const struct mirror_hooks_where where = {
         mirror->webhook_url, mirror->own_namespace,
         atomic_load_explicit(&mirror->own_username, memory_order_acquire)};
-    cleat_ignore(cleat_store_lookup(mirror->configurations, CLEAT_STR(""),
-                                    CLEAT_STR(MIRROR_VALIDATING_CONFIGURATION),
-                                    &other)); /* without it there is no bundle yet */
+    int rc = cleat_store_lookup(mirror->configurations, CLEAT_STR(""),
+                                CLEAT_STR(MIRROR_VALIDATING_CONFIGURATION), &other);
+    if (rc < 0) /* but where it isn't there, there is no bundle yet */
+        return cleat_err_set(err, rc, MIRROR_VALIDATING_CONFIGURATION " can't be read");
     struct cleat_value have = cleat_value_get(cleat_object_value(configuration), "webhooks");
     if (kinds->count > 1)
         qsort(kinds->list, kinds->count, sizeof(*kinds->list), kinds_compare);
-    int rc = cleat__mirror_hooks_write(&where, hooks_bundle(have, other, &scratch), kinds->list,
-                                       kinds->count, have, &json);
+    rc = cleat__mirror_hooks_write(&where, hooks_bundle(have, other, &scratch), kinds->list,
+                                   kinds->count, have, &json);
     if (rc < 0)
         rc = cleat_err_set(err, rc, MIRROR_COPIES_CONFIGURATION ": out of memory");
     else if (!hooks_same(have, json.data))
@@ -286,13 +287,16 @@ int cleat__mirror_hooks_reconcile(void *arg, const struct cleat_context *context
     CLEAT_CLEANUP(cleat_object_unrefp) struct cleat_object *configuration = NULL;
     struct cleat_err local = CLEAT_ERR_INIT;
     struct hooks_kinds kinds = {.mirror = mirror, .err = &local};
-    if (cleat_store_lookup(mirror->configurations, CLEAT_STR(""),
-                           CLEAT_STR(MIRROR_COPIES_CONFIGURATION), &configuration) != 0)
-        return 0;
+    int rc = cleat_store_lookup(mirror->configurations, CLEAT_STR(""),
+                                CLEAT_STR(MIRROR_COPIES_CONFIGURATION), &configuration);
+    if (rc != 0) /* lack of memory isn't taken for its absence */
+        return rc < 0 ? cleat_err_set(err, rc, MIRROR_COPIES_CONFIGURATION " can't be read") : 0;
     kinds.list = cleat_mem_zalloc(HOOKS_KINDS_MAX + 1, sizeof(*kinds.list));
     if (!kinds.list)
         return cleat_err_set(err, -ENOMEM, MIRROR_COPIES_CONFIGURATION ": out of memory");
-    int rc = cleat_store_each(mirror->mirrors, NULL, kinds_visit, &kinds);
+    rc = cleat_store_each(mirror->mirrors, NULL, kinds_visit, &kinds);
+    if (rc == -ENOMEM)
+        (void)cleat_err_set(&local, rc, "out of memory"); /* returned below */
     if (rc == 0)
         rc = hooks_keep(mirror, context, configuration, &kinds, &local);
     cleat_mem_free(kinds.list);

@@ -25,18 +25,18 @@ static int overlap_place(void *arg, struct cleat_object *object)
     return 1;
 }
 
-bool cleat__mirror_overlap_of(struct cleat_store *namespaces, const char *own_namespace,
-                              const struct mirror_spec *a, const struct mirror_spec *b,
-                              char ret_namespace[64])
+int cleat__mirror_overlap_of(struct cleat_store *namespaces, const char *own_namespace,
+                             const struct mirror_spec *a, const struct mirror_spec *b,
+                             char ret_namespace[64])
 {
     struct cleat_scratch scratch;
     struct overlap_places places = {own_namespace, a, b, ret_namespace};
     struct cleat_str common = cleat__mirror_target_common(a, b, &scratch);
     if (common.length > 0) {
         (void)snprintf(ret_namespace, 64, "%.*s", CLEAT_STR_ARG(common));
-        return true;
+        return 1;
     }
-    return namespaces && cleat_store_each(namespaces, NULL, overlap_place, &places) == 1;
+    return namespaces ? cleat_store_each(namespaces, NULL, overlap_place, &places) : 0;
 }
 
 struct overlap_walk {
@@ -47,19 +47,22 @@ struct overlap_walk {
     struct mirror_overlap *ret;
 };
 
-/* True where @other writes the object that is @spec's source. */
-static bool overlap_writes_source(const struct overlap_walk *walk, const struct mirror_spec *other)
+/* 1 where @other writes the object that is @spec's source, 0, or -ENOMEM. */
+static int overlap_writes_source(const struct overlap_walk *walk, const struct mirror_spec *other)
 {
     CLEAT_CLEANUP(cleat_object_unrefp) struct cleat_object *found = NULL;
     struct mirror_namespace place = {walk->spec->namespace_, CLEAT_VALUE_NONE, false};
     struct mirror_spec source = *walk->spec;
     source.copy_name = walk->spec->name;
     if (!cleat__mirror_same_place(&source, other))
-        return false;
-    if (cleat_store_lookup(walk->namespaces, CLEAT_STR(""), place.name, &found) == 0)
+        return 0;
+    int rc = cleat_store_lookup(walk->namespaces, CLEAT_STR(""), place.name, &found);
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
         place.labels = cleat_object_labels(found);
     else if (!cleat__mirror_list_has(other->namespaces, place.name))
-        return false;
+        return 0;
     return cleat__mirror_target_reaches(other, &place, walk->own_namespace);
 }
 
@@ -67,18 +70,23 @@ static int overlap_visit(void *arg, struct cleat_object *object)
 {
     struct overlap_walk *walk = arg;
     struct mirror_spec other;
-    if (cleat_str_equal(cleat_object_name(object), walk->name) || cleat_object_deleting(object) ||
-        cleat__mirror_spec_read(cleat_object_value(object), &other, NULL) < 0)
+    if (cleat_str_equal(cleat_object_name(object), walk->name) || cleat_object_deleting(object))
         return 0;
-    bool found = cleat__mirror_same_place(walk->spec, &other) &&
-                 cleat__mirror_overlap_of(walk->namespaces, walk->own_namespace, walk->spec, &other,
-                                          walk->ret->namespace_);
-    walk->ret->source = !found && overlap_writes_source(walk, &other);
-    if (found || walk->ret->source)
+    int rc = cleat__mirror_spec_read(cleat_object_value(object), &other, NULL);
+    if (rc < 0) /* what can't be read writes nothing; what there is no memory for might */
+        return rc == -ENOMEM ? rc : 0;
+    if (cleat__mirror_same_place(walk->spec, &other))
+        rc = cleat__mirror_overlap_of(walk->namespaces, walk->own_namespace, walk->spec, &other,
+                                      walk->ret->namespace_);
+    if (rc == 0) {
+        rc = overlap_writes_source(walk, &other);
+        walk->ret->source = rc > 0;
+    }
+    if (rc > 0)
         (void)snprintf(walk->ret->mirror, sizeof(walk->ret->mirror), "%.*s",
                        CLEAT_STR_ARG(cleat_object_name(object)));
     cleat__mirror_spec_fini(&other);
-    return found || walk->ret->source;
+    return rc;
 }
 
 int cleat__mirror_overlap_find(struct cleat_store *mirrors, struct cleat_store *namespaces,

@@ -27,8 +27,8 @@ int cleat__mirror_overlap_find(struct cleat_store *mirrors, struct cleat_store *
                                struct cleat_err *err) CLEAT_MUST_CHECK;
 /** The same of two specs alone; @namespaces (may be NULL) gives those that exist. True where found.
  */
-bool cleat__mirror_overlap_of(struct cleat_store *namespaces, const char *own_namespace,
-                              const struct mirror_spec *a, const struct mirror_spec *b,
-                              char ret_namespace[64]);
+int cleat__mirror_overlap_of(struct cleat_store *namespaces, const char *own_namespace,
+                             const struct mirror_spec *a, const struct mirror_spec *b,
+                             char ret_namespace[64]);
 
 #endif

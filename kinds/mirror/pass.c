@@ -159,21 +159,25 @@ bool cleat__mirror_pass_wants(const struct mirror_pass *pass, struct cleat_str n
                                             sizeof(*pass->places), place_compare) != NULL;
 }
 
-const struct mirror_rival *cleat__mirror_pass_elder(const struct mirror_pass *pass,
-                                                    struct cleat_str namespace_)
+int cleat__mirror_pass_elder(const struct mirror_pass *pass, struct cleat_str namespace_,
+                             const struct mirror_rival **ret)
 {
     struct cleat_object *object = NULL;
     const struct mirror_rival *elder = NULL;
-    if (pass->rival_count == 0 ||
-        cleat_store_lookup(pass->mirror->namespaces, CLEAT_STR(""), namespace_, &object) != 0)
-        return NULL;
+    *ret = NULL;
+    if (pass->rival_count == 0)
+        return 0;
+    int rc = cleat_store_lookup(pass->mirror->namespaces, CLEAT_STR(""), namespace_, &object);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     const struct mirror_namespace place = {namespace_, cleat_object_labels(object), false};
     for (size_t i = 0; i < pass->rival_count && !elder; i++)
         if (pass->rivals[i].older && cleat__mirror_target_reaches(&pass->rivals[i].spec, &place,
                                                                   pass->mirror->own_namespace))
             elder = &pass->rivals[i];
     cleat_object_unref(object);
-    return elder;
+    *ret = elder;
+    return 0;
 }
 
 /* True where a write failed because its namespace is going or gone. */

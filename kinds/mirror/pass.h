@@ -63,9 +63,9 @@ int cleat__mirror_pass_rivals(struct mirror_pass *pass, struct cleat_err *err) C
 int cleat__mirror_pass_places(struct mirror_pass *pass, struct cleat_err *err) CLEAT_MUST_CHECK;
 /** True where @namespace_ should hold a copy. */
 bool cleat__mirror_pass_wants(const struct mirror_pass *pass, struct cleat_str namespace_);
-/** The older Mirror that reaches @namespace_ too, or NULL. */
-const struct mirror_rival *cleat__mirror_pass_elder(const struct mirror_pass *pass,
-                                                    struct cleat_str namespace_);
+/** The older Mirror that reaches @namespace_ too, or NULL. 0 or -ENOMEM: then nobody knows. */
+int cleat__mirror_pass_elder(const struct mirror_pass *pass, struct cleat_str namespace_,
+                             const struct mirror_rival **ret) CLEAT_MUST_CHECK;
 /** True where no more may be written in this pass: the rest is under way. */
 bool cleat__mirror_pass_is_full(const struct mirror_pass *pass);
 /** Makes, mends or reports the copy in @namespace_, and counts it. */

@@ -352,10 +352,23 @@ static void put_unseen(struct mirror_pass *pass, struct cleat_str namespace_)
     }
 }
 
+/* Told in the status, and tried again soon. */
+static void put_lacks_memory(struct mirror_pass *pass, struct cleat_str namespace_, int code)
+{
+    struct cleat_err err = CLEAT_ERR_INIT;
+    (void)cleat_err_set(&err, code, "out of memory"); /* returned by the pass */
+    cleat__mirror_note_failure(pass, namespace_, code, &err);
+}
+
 void cleat__mirror_put(struct mirror_pass *pass, struct cleat_str namespace_)
 {
     CLEAT_CLEANUP(cleat_object_unrefp) struct cleat_object *existing = NULL;
-    const struct mirror_rival *elder = cleat__mirror_pass_elder(pass, namespace_);
+    const struct mirror_rival *elder = NULL;
+    int rc = cleat__mirror_pass_elder(pass, namespace_, &elder);
+    if (rc < 0) {
+        put_lacks_memory(pass, namespace_, rc);
+        return;
+    }
     if (elder) {
         char text[MIRROR_MESSAGE_BYTES];
         (void)snprintf(text, sizeof(text), "Mirror %.*s, which is older, copies to the same name",
@@ -368,12 +381,12 @@ void cleat__mirror_put(struct mirror_pass *pass, struct cleat_str namespace_)
         cleat__mirror_pass_again(pass, 1);
         return;
     }
-    int rc = cleat_store_lookup(pass->held.store, namespace_, pass->spec.copy_name, &existing);
+    rc = cleat_store_lookup(pass->held.store, namespace_, pass->spec.copy_name, &existing);
     if (rc == CLEAT_STORE_UNREADABLE)
         cleat__mirror_tally_fail(&pass->tally, namespace_, MIRROR_FAILED,
                                  "the object that is there can't be read");
     else if (rc < 0)
-        cleat__mirror_tally_fail(&pass->tally, namespace_, MIRROR_FAILED, "out of memory");
+        put_lacks_memory(pass, namespace_, rc);
     else if (rc == 0)
         put_judge(pass, namespace_, existing);
     else
@@ -402,9 +415,10 @@ static bool sweep_keeps(const struct sweep *sweep, const struct cleat_object *co
         return true;
     if (sweep->all || !cleat_str_equal(cleat_object_name(copy), pass->spec.copy_name))
         return false;
-    /* What an older Mirror wants is its own to adopt. */
+    /* What an older Mirror wants, or may want, is its own to adopt. */
+    const struct mirror_rival *elder = NULL;
     return cleat__mirror_pass_wants(pass, namespace_) ||
-           cleat__mirror_pass_elder(pass, namespace_) != NULL;
+           cleat__mirror_pass_elder(pass, namespace_, &elder) < 0 || elder != NULL;
 }
 
 static int sweep_one(void *arg, struct cleat_object *copy)

@@ -16,16 +16,18 @@
 
 #define MIRROR_KIND "{\"group\":\"cleat.dev\",\"version\":\"v1alpha1\",\"kind\":\"Mirror\"}"
 #define SECRET_KIND "{\"group\":\"\",\"version\":\"v1\",\"kind\":\"Secret\"}"
-#define MIRROR_OBJECT                                                                             \
-    "{\"apiVersion\":\"cleat.dev/v1alpha1\",\"kind\":\"Mirror\",\"metadata\":{\"name\":\"reg\"}," \
-    "\"spec\":{\"source\":{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"namespace\":\"platform\"," \
-    "\"name\":\"reg\"},\"targets\":{\"namespaces\":[\"ci\"]}}}"
-#define ASK(kind, operation, object, old)                                                         \
-    "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":"  \
-    "\"u-1\",\"kind\":" kind ",\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":"     \
-    "\"x\"},\"operation\":\"" operation "\",\"name\":\"reg\",\"namespace\":\"ci\",\"userInfo\":{" \
-    "\"username\":\"bob\",\"groups\":[\"system:authenticated\"]},\"object\":" object              \
-    ",\"oldObject\":" old ",\"dryRun\":false}}"
+#define MIRROR_OBJECT(name, place)                                                              \
+    "{\"apiVersion\":\"cleat.dev/v1alpha1\",\"kind\":\"Mirror\",\"metadata\":{\"name\":\"" name \
+    "\"},\"spec\":{\"source\":{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"namespace\":"        \
+    "\"platform\","                                                                             \
+    "\"name\":\"reg\"},\"targets\":{\"namespaces\":[\"" place "\"]}}}"
+#define ASK_AS(user, kind, operation, object, old)                                               \
+    "{\"apiVersion\":\"admission.k8s.io/v1\",\"kind\":\"AdmissionReview\",\"request\":{\"uid\":" \
+    "\"u-1\",\"kind\":" kind ",\"resource\":{\"group\":\"\",\"version\":\"v1\",\"resource\":"    \
+    "\"x\"},\"operation\":\"" operation "\",\"name\":\"x\",\"namespace\":\"ci\",\"userInfo\":{"  \
+    "\"username\":" user "},\"object\":" object ",\"oldObject\":" old ",\"dryRun\":false}}"
+#define ASK(kind, operation, object, old) \
+    ASK_AS("\"bob\",\"groups\":[\"system:authenticated\"]", kind, operation, object, old)
 
 /* A review of Bob's that changes what the copy holds. */
 static char *copies_review;
@@ -93,7 +95,16 @@ static int mirror_ask(struct mirror_fixture *fixture, const char *path, const ch
 static int run_mirror_validate(void *arg, struct cleat_err *err)
 {
     return mirror_ask(arg, CLEAT_MIRROR_VALIDATE_PATH,
-                      ASK(MIRROR_KIND, "CREATE", MIRROR_OBJECT, "null"), err);
+                      ASK(MIRROR_KIND, "CREATE", MIRROR_OBJECT("x", "elsewhere"), "null"), err);
+}
+
+/* Reg copies to the same place already: even an administrator's is refused, or gets no verdict. */
+static int run_mirror_overlap(void *arg, struct cleat_err *err)
+{
+    return mirror_ask(arg, CLEAT_MIRROR_VALIDATE_PATH,
+                      ASK_AS("\"admin\",\"groups\":[\"system:masters\"]", MIRROR_KIND, "CREATE",
+                             MIRROR_OBJECT("x", "ci"), "null"),
+                      err);
 }
 
 static int run_mirror_copies(void *arg, struct cleat_err *err)
@@ -128,6 +139,7 @@ static int run_mirror_reconcile(void *arg, struct cleat_err *err)
 
 static const struct sweep_scene scenes[] = {
     OF("mirror-validate", mirror, run_mirror_validate, NULL, "here", SWEEP_TOLERANT, 400),
+    OF("mirror-overlap", mirror, run_mirror_overlap, NULL, "here", SWEEP_TOLERANT, 400),
     OF("mirror-copies-rule", mirror, run_mirror_copies, NULL, "here", SWEEP_TOLERANT, 400),
     OF("mirror-reconcile", mirror, run_mirror_reconcile, NULL, "ingest,events,work",
        SWEEP_TOLERANT | SWEEP_UNNAMED, 150),

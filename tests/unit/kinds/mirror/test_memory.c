@@ -120,8 +120,9 @@ static int hooks(void)
 {
     static const struct mirror_hooks_kind kinds[] = {{"", "v1", "secrets"}};
     struct cleat_buffer json = CLEAT_BUFFER_INIT(1 << 20);
-    const struct mirror_hooks_where where = {NULL, "cleat-system"};
-    int rc = cleat__mirror_hooks_write(&where, CLEAT_STR("Zm9v"), kinds, 1, &json);
+    const struct mirror_hooks_where where = {NULL, "cleat-system", NULL};
+    int rc =
+        cleat__mirror_hooks_write(&where, CLEAT_STR("Zm9v"), kinds, 1, CLEAT_VALUE_NONE, &json);
     cleat_buffer_fini(&json);
     return rc;
 }
