@@ -193,7 +193,8 @@ static void end_lost(const struct ending *ending)
     cleat_lock_release(&manager->lock);
     if (!lost)
         return;
-    cleat__runnables_suspend(&manager->runnables, CLEAT_GROUP_ELECTED);
+    cleat__runnables_suspend(&manager->runnables, CLEAT_GROUP_ELECTED,
+                             ending_share(ending, WEBHOOKS_SHARE));
     cleat__runnables_stop(&manager->runnables, CLEAT_GROUP_ELECTED);
 }
 
@@ -235,7 +236,7 @@ int cleat__manager_suspend(struct cleat_manager *manager, struct cleat_err *err)
     const struct ending ending = ending_of(manager);
     struct runnables *runnables = &manager->runnables;
     cleat_warn(manager->log, "leadership lost, elected work is stopped");
-    cleat__runnables_suspend(runnables, CLEAT_GROUP_ELECTED);
+    cleat__runnables_suspend(runnables, CLEAT_GROUP_ELECTED, ending.until_mono_ms);
     (void)end_group(&ending, CLEAT_GROUP_ELECTED, HUNDRED); /* the report counts */
     size_t left = cleat__runnables_report(runnables, CLEAT_GROUP_ELECTED, err);
     if (left == 0 &&

@@ -173,12 +173,30 @@ static bool group_starting(const struct runnables *runnables, int group)
     return false;
 }
 
-static bool runnables_starting(const struct runnables *runnables)
+/* True while something of @group (CLEAT_GROUP_COUNT: of any) is being started. */
+static bool runnables_starting(const struct runnables *runnables, enum cleat_group group)
 {
     bool starting = false;
-    for (int group = 0; group < CLEAT_GROUP_COUNT && !starting; group++)
-        starting = group_starting(runnables, group);
+    for (int at = 0; at < CLEAT_GROUP_COUNT && !starting; at++)
+        starting =
+            (group == CLEAT_GROUP_COUNT || at == (int)group) && group_starting(runnables, at);
     return starting;
+}
+
+/* Waits for starts that are under way, until @until_mono_ms (< 0: without a limit). Under the lock.
+ */
+static void runnables_wait_starts(struct runnables *runnables, enum cleat_group group,
+                                  int64_t until_mono_ms)
+{
+    const struct cleat_clock *system = cleat_clock_system();
+    int64_t left_ms = -1;
+    while (runnables_starting(runnables, group)) {
+        if (until_mono_ms >= 0)
+            left_ms = until_mono_ms - cleat_clock_mono_ms(system);
+        if (until_mono_ms >= 0 && left_ms <= 0)
+            break;
+        (void)cleat_cond_wait_ms(runnables->cond, runnables->lock, left_ms); /* looks again */
+    }
 }
 
 static void group_drain(struct runnables *runnables, enum cleat_group group)
@@ -204,30 +222,22 @@ void cleat__runnables_drain(struct runnables *runnables)
 
 void cleat__runnables_close(struct runnables *runnables, int64_t until_mono_ms)
 {
-    const struct cleat_clock *system = cleat_clock_system();
-    int64_t left_ms = -1;
     cleat_lock_take(runnables->lock);
     runnables->closed = true;
     for (int group = 0; group < CLEAT_GROUP_COUNT; group++) {
         runnables->groups[group].running = false;
         runnables->groups[group].closed = true;
     }
-    while (runnables_starting(runnables)) {
-        if (until_mono_ms >= 0)
-            left_ms = until_mono_ms - cleat_clock_mono_ms(system);
-        if (until_mono_ms >= 0 && left_ms <= 0)
-            break;
-        (void)cleat_cond_wait_ms(runnables->cond, runnables->lock, left_ms); /* looks again */
-    }
+    runnables_wait_starts(runnables, CLEAT_GROUP_COUNT, until_mono_ms);
     cleat_lock_release(runnables->lock);
 }
 
-void cleat__runnables_suspend(struct runnables *runnables, enum cleat_group group)
+void cleat__runnables_suspend(struct runnables *runnables, enum cleat_group group,
+                              int64_t until_mono_ms)
 {
     cleat_lock_take(runnables->lock);
     runnables->groups[group].running = false;
-    while (group_starting(runnables, (int)group))
-        cleat_cond_wait(runnables->cond, runnables->lock);
+    runnables_wait_starts(runnables, group, until_mono_ms);
     cleat_lock_release(runnables->lock);
 }
 

@@ -61,9 +61,10 @@ int cleat__runnables_wait_ready(struct runnables *runnables, enum cleat_group gr
 /** From now on nothing is added or started; waits until @until_mono_ms of the system's clock (< 0:
  * without a limit) for starts that are under way. */
 void cleat__runnables_close(struct runnables *runnables, int64_t until_mono_ms);
-/** From now on nothing of @group is started; waits for starts that are under way. What is added
- * meanwhile is kept for the next start of the group. */
-void cleat__runnables_suspend(struct runnables *runnables, enum cleat_group group);
+/** From now on nothing of @group is started; waits for starts that are under way, as close does.
+ * What is added meanwhile is kept for the next start of the group. */
+void cleat__runnables_suspend(struct runnables *runnables, enum cleat_group group,
+                              int64_t until_mono_ms);
 /** What ended may be started again, with the next start of the group. */
 void cleat__runnables_renew(struct runnables *runnables, enum cleat_group group);
 /** Tells all of every group that runs that the stop is near. */
