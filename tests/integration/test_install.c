@@ -93,6 +93,24 @@ static void remove_part(struct install *install, enum part part)
         ck_assert_int_eq(cleat_manifests_each(&options, remove_object, &removal, NULL), 0);
 }
 
+static void spare_name(char name[32], unsigned step)
+{
+    (void)snprintf(name, 32, "spare-%u", step);
+}
+
+/* Mirrors can be deleted in every way, though nobody answers the closed webhooks: the two ways in
+ * which the garbage collector updates them. */
+static void check_mirror_goes(struct install *install, unsigned step)
+{
+    char name[32];
+    const struct cleat_client_target target = {&install_mirrors, NULL, name, NULL};
+    const struct cleat_client_call call = {.propagation = step % 2 == 0 ? "Foreground" : "Orphan"};
+    spare_name(name, step);
+    ck_assert(install_has(install, &install_mirrors, NULL, name));
+    ck_assert_int_eq(cleat_client_delete(install->cluster.admin, &target, &call, NULL, NULL), 0);
+    CLEAT_WAIT_FOR(!install_has(install, &install_mirrors, NULL, name), INSTALL_LIMIT_MS);
+}
+
 /* What everybody does all day goes on, whatever is left of us. */
 static void check_nothing_blocks(struct install *install, unsigned step)
 {
@@ -106,14 +124,21 @@ static void check_nothing_blocks(struct install *install, unsigned step)
     ck_assert_int_eq(cluster_remove(&install->cluster, &install_secrets, name, "s"), 0);
     ck_assert_int_eq(cluster_remove(&install->cluster, &install_namespaces, NULL, name), 0);
     CLEAT_WAIT_FOR(!install_has(install, &install_namespaces, NULL, name), INSTALL_LIMIT_MS);
-    ck_assert(install_has(install, &install_secrets, "a", "reg")); /* the copy */
 }
 
-static void check_no_trace(struct install *install)
+/* Takes Mirrors and copies along; what was copied stays. */
+static void remove_definition(struct install *install)
 {
     static const struct cleat_resource crds = {
         .gvk = {"apiextensions.k8s.io", "v1", "CustomResourceDefinition"},
         .plural = "customresourcedefinitions"};
+    ck_assert_int_eq(cluster_remove(&install->cluster, &crds, NULL, "mirrors.cleat.dev"), 0);
+    CLEAT_WAIT_FOR(!install_has(install, &install_secrets, "a", "reg"), INSTALL_LIMIT_MS);
+    ck_assert(install_has(install, &install_secrets, "platform", "reg"));
+}
+
+static void check_no_trace(struct install *install)
+{
     static const struct cleat_resource hooks = {
         .gvk = {"admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration"},
         .plural = "validatingwebhookconfigurations"};
@@ -121,27 +146,38 @@ static void check_no_trace(struct install *install)
                    INSTALL_LIMIT_MS);
     ck_assert(!install_has(install, &hooks, NULL, "cleat-validating"));
     ck_assert(!install_has(install, &hooks, NULL, "cleat-copies")); /* nobody brought it back */
-    ck_assert_int_eq(install_mirror(install, "Secret", "unjudged"), 0);
-    ck_assert_int_eq(cluster_remove(&install->cluster, &install_mirrors, NULL, "unjudged"), 0);
-    ck_assert(install_has(install, &install_secrets, "a", "reg"));
-    ck_assert_int_eq(cluster_remove(&install->cluster, &crds, NULL, "mirrors.cleat.dev"), 0);
-    CLEAT_WAIT_FOR(!install_has(install, &install_secrets, "a", "reg"), INSTALL_LIMIT_MS);
-    ck_assert(install_has(install, &install_secrets, "platform", "reg"));
+}
+
+/* A server that has made a copy, and a Mirror for each step. */
+static void open_and_copy(struct install *install)
+{
+    char name[32];
+    open_with_things(install);
+    install_serve(install, "");
+    CLEAT_WAIT_FOR(install_ready(install), INSTALL_LIMIT_MS);
+    ck_assert_int_eq(install_mirror(install, "Secret", "reg"), 0);
+    for (unsigned i = 0; i < PART_COUNT; i++) {
+        spare_name(name, i);
+        ck_assert_int_eq(install_mirror(install, "Secret", name), 0);
+    }
+    CLEAT_WAIT_FOR(install_has(install, &install_secrets, "a", "reg"), INSTALL_LIMIT_MS);
 }
 
 static void uninstall(const enum part order[PART_COUNT])
 {
     struct install install;
-    open_with_things(&install);
-    install_serve(&install, "");
-    CLEAT_WAIT_FOR(install_ready(&install), INSTALL_LIMIT_MS);
-    ck_assert_int_eq(install_mirror(&install, "Secret", "reg"), 0);
-    CLEAT_WAIT_FOR(install_has(&install, &install_secrets, "a", "reg"), INSTALL_LIMIT_MS);
+    open_and_copy(&install);
     for (unsigned i = 0; i < PART_COUNT; i++) {
         remove_part(&install, order[i]);
         check_nothing_blocks(&install, i);
+        check_mirror_goes(&install, i);
+        ck_assert(install_has(&install, &install_secrets, "a", "reg")); /* the copy */
     }
     check_no_trace(&install);
+    ck_assert_int_eq(install_mirror(&install, "Secret", "unjudged"), 0);
+    ck_assert_int_eq(cluster_remove(&install.cluster, &install_mirrors, NULL, "unjudged"), 0);
+    ck_assert(install_has(&install, &install_secrets, "a", "reg"));
+    remove_definition(&install);
     install_close(&install);
 }
 
@@ -167,4 +203,25 @@ START_TEST(test_uninstalling_in_any_order)
 }
 END_TEST
 
-CLEAT_SUITE_MAIN("install", test_cold_start, test_uninstalling_in_any_order)
+/* The definition may go before everything, or in the middle; the server lives with that. */
+START_TEST(test_the_definition_may_go_at_any_time)
+{
+    static const enum part order[] = {PART_WEBHOOKS, PART_RIGHTS, PART_PROCESS, PART_NAMESPACE};
+    for (unsigned when = 0; when < PART_COUNT; when++) {
+        struct install install;
+        open_and_copy(&install);
+        for (unsigned i = 0; i < PART_COUNT; i++) {
+            if (i == when)
+                remove_definition(&install);
+            remove_part(&install, order[i]);
+            check_nothing_blocks(&install, i);
+        }
+        check_no_trace(&install);
+        ck_assert(!install_has(&install, &install_secrets, "a", "reg")); /* not made again */
+        install_close(&install);
+    }
+}
+END_TEST
+
+CLEAT_SUITE_MAIN("install", test_cold_start, test_uninstalling_in_any_order,
+                 test_the_definition_may_go_at_any_time)
