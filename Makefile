@@ -53,7 +53,7 @@ clang: ## build everything with clang, warnings as errors
 	cmake --preset clang
 	cmake --build --preset clang -j $(JOBS)
 
-fuzz: ## run each fuzz entry under libFuzzer for FUZZ_SECONDS, on a copy of its seeds
+fuzz: ## run each fuzz entry under libFuzzer for FUZZ_SECONDS, on a copy of its seeds, one a processor
 	@tools/install-packages.sh ci
 	cmake --preset fuzz
 	cmake --build --preset fuzz -j $(JOBS) --target fuzz_entries
