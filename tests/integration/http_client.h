@@ -57,7 +57,8 @@ static inline bool http_client_connect(struct http_client *client, in_addr_t fro
 }
 
 /* The handshake, with a certificate where @cert isn't NULL. */
-static inline bool http_client_shake(struct http_client *client, const char *cert, const char *key)
+static inline bool http_client_shake_as(struct http_client *client, const char *priorities,
+                                        const char *cert, const char *key)
 {
     ck_assert_int_eq(gnutls_init(&client->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL), 0);
     ck_assert_int_eq(gnutls_certificate_allocate_credentials(&client->credentials), 0);
@@ -68,7 +69,7 @@ static inline bool http_client_shake(struct http_client *client, const char *cer
                                                              GNUTLS_X509_FMT_PEM),
                          0);
     }
-    ck_assert_int_eq(gnutls_set_default_priority(client->session), 0);
+    ck_assert_int_eq(gnutls_priority_set_direct(client->session, priorities, NULL), 0);
     gnutls_credentials_set(client->session, GNUTLS_CRD_CERTIFICATE, client->credentials);
     gnutls_transport_set_int(client->session, client->fd);
     gnutls_handshake_set_timeout(client->session, HTTP_CLIENT_LIMIT_S * 1000);
@@ -77,6 +78,11 @@ static inline bool http_client_shake(struct http_client *client, const char *cer
         r = gnutls_handshake(client->session);
     while (r < 0 && !gnutls_error_is_fatal(r));
     return r == 0;
+}
+
+static inline bool http_client_shake(struct http_client *client, const char *cert, const char *key)
+{
+    return http_client_shake_as(client, "NORMAL", cert, key);
 }
 
 /* True where the connection, and the handshake, came about. */

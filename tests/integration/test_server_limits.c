@@ -352,6 +352,34 @@ START_TEST(test_refusals_are_counted)
 }
 END_TEST
 
+/* No way to take up an earlier session, and none to shake hands anew within one. */
+START_TEST(test_one_handshake_a_connection)
+{
+    static const char *const versions[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.3",
+                                           "NORMAL:-VERS-ALL:+VERS-TLS1.2"};
+    for (int i = 0; i < 2; i++) {
+        struct fixture fixture;
+        struct http_client client;
+        struct http_reply reply;
+        limits_open(&fixture, true, tune_fake);
+        ck_assert(http_client_connect(&client, INADDR_LOOPBACK, cleat_server_port(fixture.server)));
+        ck_assert(http_client_shake_as(&client, versions[i], NULL, NULL));
+        ck_assert(!gnutls_session_is_resumed(client.session));
+        ck_assert(http_client_text(&client, "GET /readyz/good HTTP/1.1\r\n" HOST "\r\n"));
+        http_client_read(&client, &reply, false); /* tickets would have come before it */
+        ck_assert_int_eq(reply.status, 200);
+        ck_assert_uint_eq(gnutls_session_get_flags(client.session) & GNUTLS_SFLAGS_SESSION_TICKET,
+                          0);
+        if (i == 1) {
+            ck_assert_int_lt(gnutls_handshake(client.session), 0);
+            wait_for_end(&client);
+        }
+        http_client_close(&client);
+        limits_close(&fixture);
+    }
+}
+END_TEST
+
 /* ---- clients by their certificates ---- */
 
 static const char *const client_names[] = {"kube-apiserver", NULL};
@@ -431,5 +459,5 @@ END_TEST
 
 CLEAT_SUITE_MAIN("server_limits", test_trickling_head, test_trickling_body, test_silent,
                  test_handlers_have_time, test_slow_reader, test_room_in_all,
-                 test_room_of_an_address, test_no_room, test_refusals_are_counted, test_clients,
-                 test_client_ca_is_read_at_once)
+                 test_room_of_an_address, test_no_room, test_refusals_are_counted,
+                 test_one_handshake_a_connection, test_clients, test_client_ca_is_read_at_once)
