@@ -92,6 +92,16 @@ static void hooks_write_rules(const struct mirror_hooks_kind *kinds, size_t coun
     }
 }
 
+/* Steals @text; NULL is lack of memory, never an empty text. */
+static void hooks_write_made(char *text, struct cleat_buffer *json)
+{
+    if (text)
+        cleat_write_string(json, cleat_str_of(text));
+    else
+        json->failed = -ENOMEM;
+    cleat_mem_free(text);
+}
+
 static void hooks_write_client(const struct mirror_hooks_where *where, struct cleat_str bundle,
                                struct cleat_buffer *json)
 {
@@ -101,8 +111,7 @@ static void hooks_write_client(const struct mirror_hooks_where *where, struct cl
             url.length--;
         char *text = cleat_mem_format("%.*s%s", CLEAT_STR_ARG(url), CLEAT_MIRROR_COPIES_PATH);
         cleat_buffer_text(json, "{\"url\":");
-        cleat_write_string(json, cleat_str_of(text));
-        cleat_mem_free(text);
+        hooks_write_made(text, json);
     } else {
         cleat_buffer_text(json, "{\"service\":{\"name\":\"cleat\",\"namespace\":");
         cleat_write_string(json, cleat_str_of(where->namespace_));
@@ -135,12 +144,8 @@ static void hooks_write_conditions(const struct mirror_hooks_where *where,
         return;
     char *text = cleat_mem_format("request.userInfo.username != '%s'", where->username);
     cleat_buffer_text(json, "\"matchConditions\":[{\"name\":\"not-by-cleat\",\"expression\":");
-    if (text)
-        cleat_write_string(json, cleat_str_of(text));
-    else
-        json->failed = -ENOMEM;
+    hooks_write_made(text, json);
     cleat_buffer_text(json, "}],");
-    cleat_mem_free(text);
 }
 
 /* All fields that the API server would fill in are there, so that they compare equal. */

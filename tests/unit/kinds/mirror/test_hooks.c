@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kinds/mirror/hooks.h"
 #include "fixture.h"
+#include "support/chaos.h"
 #include "support/suite.h"
 
 static const struct mirror_hooks_kind kinds[] = {
@@ -149,6 +150,23 @@ START_TEST(test_own_writes_arent_judged)
 }
 END_TEST
 
+static int write_by_url(void *arg)
+{
+    const struct mirror_hooks_where *where = arg;
+    struct cleat_buffer json = CLEAT_BUFFER_INIT(1 << 20);
+    int rc = cleat__mirror_hooks_write(where, CLEAT_STR("Zm9v"), kinds, 2, CLEAT_VALUE_NONE, &json);
+    cleat_buffer_fini(&json);
+    return rc;
+}
+
+/* Lack of memory is an error, never a webhook without its URL or its condition. */
+START_TEST(test_nothing_is_left_out_for_lack_of_memory)
+{
+    struct mirror_hooks_where where = {"https://10.0.0.1:9443", "cleat-system", "us"};
+    ck_assert_uint_ge(cleat_chaos_sweep(write_by_url, &where), 3);
+}
+END_TEST
+
 CLEAT_SUITE_MAIN("mirror hooks", test_without_kinds, test_by_service, test_by_url,
                  test_foreign_entries_stay, test_some_namespaces_are_left_alone,
-                 test_own_writes_arent_judged)
+                 test_own_writes_arent_judged, test_nothing_is_left_out_for_lack_of_memory)
