@@ -20,7 +20,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#ifndef HTTP_CLIENT_BYTES /* of an answer; who expects more defines it first */
 #define HTTP_CLIENT_BYTES 65536
+#endif
 #define HTTP_CLIENT_LIMIT_S 10
 
 struct http_client {
