@@ -375,9 +375,10 @@ static int run_object(void *arg, struct cleat_err *err)
         .name = (label), .open = open_base, .run = (fn), .whole = whole_base, .close = close_base, \
         .flags = (more)                                                                            \
     }
-#define OF_POOL(label, fn)                                                                        \
-    {                                                                                             \
-        .name = (label), .open = open_pool, .run = (fn), .whole = whole_pool, .close = close_pool \
+#define OF_POOL(label, fn)                                                                         \
+    {                                                                                              \
+        .name = (label), .open = open_pool, .run = (fn), .whole = whole_pool, .close = close_pool, \
+        .flags = SWEEP_TOLERANT                                                                    \
     }
 
 static const struct sweep_scene scenes[] = {
