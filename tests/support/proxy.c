@@ -41,6 +41,7 @@ struct cleat_proxy {
     bool cut_reset;
     unsigned cuts, broken;
     bool ending;
+    bool hang_up; /* the connections that there are; done by the thread, which polls them */
     int listener;
     uint16_t port;
     pthread_t thread;
@@ -214,6 +215,12 @@ static void pair_from_client(struct cleat_proxy *proxy, struct pair *pair)
 static void proxy_turn(struct cleat_proxy *proxy)
 {
     struct pollfd polls[1 + 2 * PROXY_PAIRS_MAX];
+    pthread_mutex_lock(&proxy->mutex);
+    for (size_t i = 0; proxy->hang_up && i < PROXY_PAIRS_MAX; i++)
+        if (proxy->pairs[i].client >= 0)
+            pair_close(&proxy->pairs[i], true);
+    proxy->hang_up = false;
+    pthread_mutex_unlock(&proxy->mutex);
     polls[0] = (struct pollfd){.fd = proxy->listener, .events = POLLIN};
     for (size_t i = 0; i < PROXY_PAIRS_MAX; i++) {
         polls[1 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].client, .events = POLLIN};
@@ -307,9 +314,7 @@ void cleat_proxy_set_mode(struct cleat_proxy *proxy, enum cleat_proxy_mode mode)
 {
     pthread_mutex_lock(&proxy->mutex);
     proxy->mode = mode;
-    for (size_t i = 0; mode == CLEAT_PROXY_CLOSE && i < PROXY_PAIRS_MAX; i++)
-        if (proxy->pairs[i].client >= 0)
-            pair_close(&proxy->pairs[i], true);
+    proxy->hang_up = proxy->hang_up || mode == CLEAT_PROXY_CLOSE;
     pthread_mutex_unlock(&proxy->mutex);
 }
 
