@@ -220,16 +220,4 @@ static inline void shimmed_judge_end(struct shimmed *shimmed, struct cleat_tally
     shimmed_print_log(shimmed);
 }
 
-static inline int shimmed_free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    ck_assert_int_eq(close(fd), 0);
-    return ntohs(address.sin_port);
-}
-
 #endif

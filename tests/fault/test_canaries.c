@@ -12,10 +12,9 @@
 
 #include "base/mem.h"
 #include "client/file.h"
-#include "integration/cluster.h"
+#include "integration/cluster_install.h"
 #include "integration/http_client.h"
 #include "kube/base64.h"
-#include "server/manifests.h"
 #include "support/child.h"
 #include "support/suite.h"
 #include "support/tally.h"
@@ -146,23 +145,6 @@ static void take_log(struct world *world, const char *name)
 }
 
 /* ---- the good paths, and what goes wrong on them ---- */
-
-static int put(void *arg, struct cleat_value object, struct cleat_err *err)
-{
-    struct world *world = arg;
-    return cleat_apiserver_put(world->cluster.server, object, err);
-}
-
-static void install(struct world *world)
-{
-    char url[64];
-    struct cleat_manifests_options options = {.crds = true, .webhook_url = url};
-    struct cleat_err err = CLEAT_ERR_INIT;
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d", world->port);
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-    options.crds = false;
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-}
 
 static void make_secret(struct world *world, const char *namespace_, enum canary canary)
 {
@@ -355,7 +337,7 @@ static void world_open(struct world *world)
     world->health_port = child_port();
     cluster_open(&world->cluster);
     cleat_temp_dir_init(&world->dir);
-    install(world);
+    cluster_install(&world->cluster, world->port);
     make_things(world);
 }
 

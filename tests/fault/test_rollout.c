@@ -12,9 +12,8 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "client/file.h"
-#include "integration/cluster.h"
+#include "integration/cluster_install.h"
 #include "integration/http_client.h"
-#include "server/manifests.h"
 #include "support/child.h"
 #include "support/service.h"
 #include "support/suite.h"
@@ -62,23 +61,6 @@ struct world {
 };
 
 /* ---- the cluster ---- */
-
-static int put(void *arg, struct cleat_value object, struct cleat_err *err)
-{
-    struct world *world = arg;
-    return cleat_apiserver_put(world->cluster.server, object, err);
-}
-
-static void install(struct world *world)
-{
-    char url[64];
-    struct cleat_manifests_options options = {.crds = true, .webhook_url = url};
-    struct cleat_err err = CLEAT_ERR_INIT;
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d", service_port(world->service));
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-    options.crds = false;
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-}
 
 static void make_things(struct world *world)
 {
@@ -268,7 +250,7 @@ static void world_open(struct world *world)
     cluster_open(&world->cluster);
     cleat_temp_dir_init(&world->dir);
     world->service = service_new();
-    install(world);
+    cluster_install(&world->cluster, service_port(world->service));
     make_things(world);
     ck_assert_int_eq(
         cleat_apiserver_kubeconfig_text(world->cluster.server, "cleat", NULL, &text, NULL), 0);

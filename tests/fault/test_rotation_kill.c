@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 
 #include "fault/rotation_world.h"
-#include "server/manifests.h"
+#include "integration/cluster_install.h"
+#include "support/child.h"
 #include "support/suite.h"
 #include "support/tally.h"
 #include "support/temp_dir.h"
@@ -53,35 +54,6 @@ static const char *const beginnings[] = {
     "\",\"namespace\":\"" CERTS_NAMESPACE "\"},\"type\":\"kubernetes.io/tls\",\"data\":{"
     "\"tls.crt\":\"eA==\",\"tls.key\":\"eA==\",\"ca.crt\":\"eA==\"}}",
 };
-
-static int put(void *arg, struct cleat_value object, struct cleat_err *err)
-{
-    struct server *server = arg;
-    return cleat_apiserver_put(server->cluster.server, object, err);
-}
-
-/* As it was installed, with nothing published yet. */
-static void install(struct server *server)
-{
-    char url[64];
-    struct cleat_manifests_options options = {.crds = true, .webhook_url = url};
-    struct cleat_err err = CLEAT_ERR_INIT;
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d", server->port);
-    ck_assert_msg(cleat_manifests_each(&options, put, server, &err) == 0, "%s", err.text);
-    options.crds = false;
-    ck_assert_msg(cleat_manifests_each(&options, put, server, &err) == 0, "%s", err.text);
-}
-
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    ck_assert_int_eq(close(fd), 0);
-    return ntohs(address.sin_port);
-}
 
 static void server_spawn(struct server *server)
 {
@@ -154,7 +126,7 @@ static void begin(struct server *server, const char *secret)
     struct cleat_document *document = NULL;
     (void)cluster_remove(&server->cluster, &certs_secrets, CERTS_NAMESPACE,
                          CERTS_SECRET); /* the first time there is none */
-    install(server);
+    cluster_install(&server->cluster, server->port);
     if (!secret)
         return;
     ck_assert_int_eq(cleat_document_parse(cleat_str_of(secret), &document, NULL), 0);
@@ -211,8 +183,8 @@ static void server_open(struct server *server)
     memset(server, 0, sizeof(*server));
     cluster_open(&server->cluster);
     cleat_temp_dir_init(&server->dir);
-    server->port = free_port();
-    server->health_port = free_port();
+    server->port = child_port();
+    server->health_port = child_port();
     ck_assert_int_eq(
         cleat_apiserver_kubeconfig_text(server->cluster.server, "cleat", NULL, &text, NULL), 0);
     cleat_temp_dir_write(&server->dir, "config", text);

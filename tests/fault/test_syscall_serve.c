@@ -8,9 +8,9 @@
  * fault alone.
  */
 #include "fault/shimmed.h"
-#include "integration/cluster.h"
+#include "integration/cluster_install.h"
 #include "integration/http_client.h"
-#include "server/manifests.h"
+#include "support/child.h"
 #include "support/suite.h"
 
 #define SERVE_READY_MS 30000
@@ -38,23 +38,6 @@ struct world {
 };
 
 /* ---- the world ---- */
-
-static int put(void *arg, struct cleat_value object, struct cleat_err *err)
-{
-    struct world *world = arg;
-    return cleat_apiserver_put(world->cluster.server, object, err);
-}
-
-static void install(struct world *world)
-{
-    char url[64];
-    struct cleat_manifests_options options = {.crds = true, .webhook_url = url};
-    struct cleat_err err = CLEAT_ERR_INIT;
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d", world->port);
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-    options.crds = false;
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-}
 
 static void serve_start(struct world *world)
 {
@@ -116,8 +99,8 @@ static void world_open(struct world *world)
     cleat_temp_dir_write(&world->serve.dir, "config", text);
     (void)snprintf(world->config, PATH_MAX, "%s", cleat_temp_dir_path(&world->serve.dir, "config"));
     cleat_free(text);
-    world->port = shimmed_free_port();
-    install(world);
+    world->port = child_port();
+    cluster_install(&world->cluster, world->port);
     make_things(world);
     serve_start(world);
     CLEAT_WAIT_FOR(make_mirror(world), SERVE_READY_MS);

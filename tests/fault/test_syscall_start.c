@@ -10,6 +10,7 @@
 #include "fault/shimmed.h"
 #include "integration/cluster.h"
 #include "server/manifests.h"
+#include "support/child.h"
 #include "support/suite.h"
 
 #define START_LIMIT_MS 40000
@@ -240,7 +241,7 @@ static void fault_run(struct program *program, const struct shim_fault *fault)
 static void program_sweep(struct program *program)
 {
     const char *only = getenv("CLEAT_SHIM_ONLY");
-    program->port = shimmed_free_port();
+    program->port = child_port();
     (void)setvbuf(stdout, NULL, _IOLBF, 0); /* only how soon lines come */
     count_calls(program);
     for (size_t i = 0; i < SHIM_FAULTS; i++)

@@ -9,9 +9,8 @@
 #include <cleat/path.h>
 #include <signal.h>
 
-#include "integration/cluster.h"
+#include "integration/cluster_install.h"
 #include "integration/http_client.h"
-#include "server/manifests.h"
 #include "support/child.h"
 #include "support/suite.h"
 #include "support/temp_dir.h"
@@ -37,22 +36,6 @@ struct install {
     int health_port;
     int metrics_port;
 };
-
-static int install_put(void *arg, struct cleat_value object, struct cleat_err *err)
-{
-    struct install *install = arg;
-    return cleat_apiserver_put(install->cluster.server, object, err);
-}
-
-/* Everything of the manifests, or the CRD. */
-static inline void install_manifests(struct install *install, bool crds)
-{
-    char url[64];
-    struct cleat_err err = CLEAT_ERR_INIT;
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d", install->port);
-    const struct cleat_manifests_options options = {.crds = crds, .webhook_url = url};
-    ck_assert_msg(cleat_manifests_each(&options, install_put, install, &err) == 0, "%s", err.text);
-}
 
 static inline void install_config(struct install *install)
 {
@@ -82,8 +65,7 @@ static inline void install_open(struct install *install, struct cleat_apiserver_
     ck_assert_msg(cleat_apiserver_start(install->cluster.server, &err) == 0, "%s", err.text);
     install->cluster.admin = cluster_client(&install->cluster, NULL);
     install_config(install);
-    install_manifests(install, true);
-    install_manifests(install, false);
+    cluster_install(&install->cluster, install->port);
 }
 
 /* Starts `cleat serve` with @more arguments ("" for none). */

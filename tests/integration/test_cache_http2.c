@@ -16,6 +16,7 @@
 
 #include "integration/cluster.h"
 #include "support/script_certs.h"
+#include "support/child.h"
 #include "support/suite.h"
 #include "support/temp_dir.h"
 #include "support/wait.h"
@@ -33,19 +34,6 @@ struct fixture {
     pid_t pid;
     int port;
 };
-
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof(address);
-    void *any = &address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(fd, any, sizeof(address)), 0);
-    ck_assert_int_eq(getsockname(fd, any, &size), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
-}
 
 static bool port_answers(void *arg)
 {
@@ -84,7 +72,7 @@ static void front_start(struct fixture *f)
                      &f->cert);
     cleat_temp_dir_write(&f->dir, "key.pem", f->cert.key_pem);
     cleat_temp_dir_write(&f->dir, "cert.pem", f->cert.cert_pem);
-    f->port = free_port();
+    f->port = child_port();
     const char *backend_port = strrchr(cleat_apiserver_url(f->server), ':') + 1;
     f->pid = fork();
     ck_assert_int_ge(f->pid, 0);

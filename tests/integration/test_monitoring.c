@@ -16,9 +16,9 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "integration/cluster.h"
+#include "integration/cluster_install.h"
 #include "integration/http_client.h"
-#include "server/manifests.h"
+#include "support/child.h"
 #include "support/suite.h"
 #include "support/temp_dir.h"
 #include "support/wait.h"
@@ -50,34 +50,6 @@ struct world {
     char *token;
     struct cleat_buffer metrics;
 };
-
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    ck_assert_int_eq(close(fd), 0);
-    return ntohs(address.sin_port);
-}
-
-static int put(void *arg, struct cleat_value object, struct cleat_err *err)
-{
-    struct world *world = arg;
-    return cleat_apiserver_put(world->cluster.server, object, err);
-}
-
-static void install(struct world *world)
-{
-    char url[64];
-    struct cleat_manifests_options options = {.crds = true, .webhook_url = url};
-    struct cleat_err err = CLEAT_ERR_INIT;
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d", world->ports[PORT_WEBHOOK]);
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-    options.crds = false;
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-}
 
 /* Somebody who was bound to the role that the manifests bring. */
 static void make_reader(struct world *world)
@@ -210,8 +182,8 @@ static void world_open(struct world *world)
     ck_assert_int_eq(cleat_apiserver_start(world->cluster.server, NULL), 0);
     world->cluster.admin = cluster_client(&world->cluster, NULL);
     for (size_t i = 0; i < PORTS; i++)
-        world->ports[i] = free_port();
-    install(world);
+        world->ports[i] = child_port();
+    cluster_install(&world->cluster, world->ports[PORT_WEBHOOK]);
     make_reader(world);
     write_config(world);
     server_start(world);

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/mem.h"
-#include "integration/cluster.h"
-#include "server/manifests.h"
+#include "integration/cluster_install.h"
+#include "support/child.h"
 #include "support/suite.h"
 #include "support/temp_dir.h"
 #include "support/wait.h"
@@ -60,23 +60,6 @@ static unsigned roll(struct world *world, unsigned sides)
 }
 
 /* ---- the world ---- */
-
-static int put(void *arg, struct cleat_value object, struct cleat_err *err)
-{
-    struct world *world = arg;
-    return cleat_apiserver_put(world->cluster.server, object, err);
-}
-
-static void install(struct world *world)
-{
-    char url[64];
-    struct cleat_manifests_options options = {.crds = true, .webhook_url = url};
-    struct cleat_err err = CLEAT_ERR_INIT;
-    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%d", world->ports[0]);
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-    options.crds = false;
-    ck_assert_msg(cleat_manifests_each(&options, put, world, &err) == 0, "%s", err.text);
-}
 
 static int make_source(struct world *world, unsigned source)
 {
@@ -124,17 +107,6 @@ static void make_things(struct world *world)
 }
 
 /* ---- the replicas ---- */
-
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t length = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    ck_assert_int_eq(close(fd), 0);
-    return ntohs(address.sin_port);
-}
 
 static void replica_start(struct world *world, unsigned replica)
 {
@@ -311,8 +283,8 @@ static void world_open(struct world *world)
     cleat_temp_dir_write(&world->dir, "config", text);
     cleat_free(text);
     for (unsigned i = 0; i < REPLICAS; i++)
-        world->ports[i] = free_port();
-    install(world);
+        world->ports[i] = child_port();
+    cluster_install(&world->cluster, world->ports[0]);
     make_things(world);
     for (unsigned i = 0; i < REPLICAS; i++)
         replica_start(world, i);

@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "support/client_fixture.h"
+#include "support/child.h"
 #include "support/suite.h"
 #include "support/temp_dir.h"
 #include "support/wait.h"
@@ -29,19 +30,6 @@ struct proxy {
     pid_t pid;
     int port;
 };
-
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof(address);
-    void *any = &address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(fd, any, sizeof(address)), 0);
-    ck_assert_int_eq(getsockname(fd, any, &size), 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
-}
 
 static bool port_answers(void *arg)
 {
@@ -83,7 +71,7 @@ static void proxy_start(struct proxy *proxy, int backend_port)
                      &proxy->cert);
     cleat_temp_dir_write(&proxy->dir, "key.pem", proxy->cert.key_pem);
     cleat_temp_dir_write(&proxy->dir, "cert.pem", proxy->cert.cert_pem);
-    proxy->port = free_port();
+    proxy->port = child_port();
     proxy->pid = fork();
     ck_assert_int_ge(proxy->pid, 0);
     if (proxy->pid == 0)
