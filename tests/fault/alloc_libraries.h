@@ -2,8 +2,8 @@
 /*
  * The memory of libraries, where they let it be given to them: jansson, libcurl, OpenSSL by their
  * functions, libyaml by the two symbols that it calls. While a sweep of libraries runs, their
- * requests count as ours; else they go to the system. GnuTLS and libmicrohttpd take no functions, and
- * aren't swept.
+ * requests count as ours; else they go to the system. GnuTLS and libmicrohttpd take no functions,
+ * and aren't swept.
  */
 #ifndef CLEAT_TESTS_ALLOC_LIBRARIES_H
 #define CLEAT_TESTS_ALLOC_LIBRARIES_H
