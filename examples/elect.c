@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A lock of one's own for leader election: a file in a folder that all replicas share, no cluster
  * needed. Arguments: FILE and a NAME. Of several that run, one says "leads". */
+#define _POSIX_C_SOURCE 200809L /* O_CLOEXEC, whatever the language is called */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

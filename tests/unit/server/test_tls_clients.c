@@ -212,9 +212,8 @@ START_TEST(test_file_changes)
     cleat_temp_dir_write(&world.dir, "ca.crt", world.other_ca.cert_pem);
     ck_assert_int_eq(cleat_tls_clients_refresh(world.clients, &err), 1);
     check(&world, &cert, true, CLEAT_TLS_UNFINISHED);
-    static const char *const broken[] = {"", "no PEM",
-                                         "-----BEGIN CERTIFICATE-----\nAAAA\n"
-                                         "-----END CERTIFICATE-----\n"};
+    static const char *const broken[] = {
+        "", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         cleat_temp_dir_write(&world.dir, "ca.crt", broken[i]);
         cleat_err_clear(&err);
