@@ -35,6 +35,7 @@ struct yaml_reader {
     struct yaml_frame frames[CLEAT_YAML_DEPTH_MAX];
     size_t depth;
     size_t documents; /* handed out */
+    size_t nodes;     /* begun so far */
     bool only_empty;  /* the document so far is an empty scalar */
     int (*fn)(void *arg, struct cleat_document *document);
     void *arg;
@@ -306,8 +307,22 @@ static int yaml_on_document_end(struct yaml_reader *reader)
     return r;
 }
 
+/* Each node costs events and memory that its few bytes don't tell of. */
+static int yaml_count_node(struct yaml_reader *reader, const yaml_event_t *event)
+{
+    bool node = event->type == YAML_SCALAR_EVENT || event->type == YAML_SEQUENCE_START_EVENT ||
+                event->type == YAML_MAPPING_START_EVENT;
+    if (!node || reader->nodes++ < CLEAT_YAML_NODES_MAX)
+        return 0;
+    return cleat_err_set(reader->err, -E2BIG, "line %zu: more than %d keys and values",
+                         event->start_mark.line + 1, CLEAT_YAML_NODES_MAX);
+}
+
 static int yaml_on_event(struct yaml_reader *reader, const yaml_event_t *event)
 {
+    int r = yaml_count_node(reader, event);
+    if (r < 0)
+        return r;
     switch (event->type) {
     case YAML_ALIAS_EVENT:
         return yaml_fail(reader, &event->start_mark, "anchors and aliases are refused",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * YAML (1.1 core types as Kubernetes' own reader takes them) into documents: kubeconfig, config
- * file, manifests. File cap 1 MiB, depth 32 checked while events are read, aliases refused,
- * duplicate keys refused, tags other than the core ones refused. Errors carry line and column.
+ * file, manifests. File cap 1 MiB, depth 32 and 65,536 nodes checked while events are read, aliases
+ * refused, duplicate keys refused, tags other than the core ones refused. Errors carry line and
+ * column.
  */
 #ifndef CLEAT_KUBE_YAML_H
 #define CLEAT_KUBE_YAML_H

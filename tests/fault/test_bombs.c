@@ -308,7 +308,7 @@ static const struct bomb bombs[] = {
     {"YAML brackets", make_yaml_nest, throw_yaml, BOMB_REFUSED},
     {"YAML indents", make_yaml_indents, throw_yaml, BOMB_REFUSED},
     {"YAML aliases", make_yaml_laughs, throw_yaml, BOMB_REFUSED},
-    {"YAML keys", make_yaml_keys, throw_yaml, BOMB_EITHER},
+    {"YAML keys", make_yaml_keys, throw_yaml, BOMB_REFUSED},
     {"YAML too large", make_yaml_large, throw_yaml, BOMB_REFUSED},
     {"selector requirements", make_selector_many, throw_selector, BOMB_EITHER},
     {"selector values", make_selector_values, throw_selector, BOMB_EITHER},

@@ -196,6 +196,14 @@ START_TEST(test_limits)
     repeat(&text, "{a: ", 200000);
     ck_assert_int_eq(cleat_yaml_parse(cleat_buffer_view(&text), &document, NULL), -E2BIG);
     cleat_buffer_reset(&text);
+    cleat_buffer_text(&text, "[");
+    repeat(&text, "1,", CLEAT_YAML_NODES_MAX - 1);
+    cleat_buffer_text(&text, "]");
+    ck_assert_int_eq(cleat_yaml_parse(cleat_buffer_view(&text), &document, NULL), 0);
+    document = cleat_document_unref(document);
+    text.data[text.length - 1] = '1';
+    ck_assert_int_eq(cleat_yaml_parse(cleat_buffer_view(&text), &document, NULL), -E2BIG);
+    cleat_buffer_reset(&text);
     repeat(&text, "a", CLEAT_YAML_BYTES_MAX + 1);
     ck_assert_int_eq(cleat_yaml_parse(cleat_buffer_view(&text), &document, NULL), -E2BIG);
     cleat_buffer_fini(&text);
