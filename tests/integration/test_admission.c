@@ -137,6 +137,16 @@ static void on_request(void *arg, struct script_exchange *exchange,
     (void)cleat_document_unref(review);
 }
 
+/* Each namespace gets a ConfigMap by itself, at some time after the start: not one that the hooks
+ * are to see. */
+static void await_root_cas(struct cluster *cluster)
+{
+    static const char *const names[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        CLEAT_WAIT_FOR(cluster_has(cluster, &configmaps, names[i], "kube-root-ca.crt", NULL, NULL),
+                       10000);
+}
+
 static void hook_open(struct hook *hook)
 {
     *hook = (struct hook){.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -151,6 +161,7 @@ static void hook_open(struct hook *hook)
                                                   .key_pem = hook->leaf.key_pem};
     hook->server = script_server_new(&options);
     cluster_open(&hook->cluster);
+    await_root_cas(&hook->cluster);
 }
 
 static void hook_close(struct hook *hook)
