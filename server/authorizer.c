@@ -219,23 +219,9 @@ static int ask_token_once(struct authorizer_ask *ask, struct cleat_object **ret,
     return r < 0 ? r : CLEAT_KEPT_ALLOWED;
 }
 
-static int ask_token(void *arg, struct cleat_object **ret, struct cleat_err *err)
-{
-    struct authorizer_ask *ask = arg;
-    struct cleat_err local = CLEAT_ERR_INIT;
-    int tried = 0;
-    int r;
-    do {
-        cleat_err_clear(&local);
-        r = ask_token_once(ask, ret, &local);
-        tried++;
-    } while (r < 0 && authorizer_again(ask->authorizer, tried, &local));
-    if (r < 0 && err)
-        *err = local;
-    return r;
-}
-
-static int ask_access_once(struct authorizer_ask *ask, struct cleat_err *err)
+/* Nobody is made known by it: @ret stays. */
+static int ask_access_once(struct authorizer_ask *ask, struct cleat_object **ret,
+                           struct cleat_err *err)
 {
     struct cleat_scratch scratch[2];
     struct cleat_value user = cleat_object_value(ask->user);
@@ -254,20 +240,33 @@ static int ask_access_once(struct authorizer_ask *ask, struct cleat_err *err)
     return allowed ? CLEAT_KEPT_ALLOWED : CLEAT_KEPT_REFUSED;
 }
 
-static int ask_access(void *arg, struct cleat_object **ret, struct cleat_err *err)
+/* One review, once more where that may help: @once is one of the two above. */
+static int ask_again(struct authorizer_ask *ask,
+                     int (*once)(struct authorizer_ask *ask, struct cleat_object **ret,
+                                 struct cleat_err *err),
+                     struct cleat_object **ret, struct cleat_err *err)
 {
-    struct authorizer_ask *ask = arg;
     struct cleat_err local = CLEAT_ERR_INIT;
     int tried = 0;
     int r;
     do {
         cleat_err_clear(&local);
-        r = ask_access_once(ask, &local);
+        r = once(ask, ret, &local);
         tried++;
     } while (r < 0 && authorizer_again(ask->authorizer, tried, &local));
     if (r < 0 && err)
         *err = local;
     return r;
+}
+
+static int ask_token(void *arg, struct cleat_object **ret, struct cleat_err *err)
+{
+    return ask_again(arg, ask_token_once, ret, err);
+}
+
+static int ask_access(void *arg, struct cleat_object **ret, struct cleat_err *err)
+{
+    return ask_again(arg, ask_access_once, ret, err);
 }
 
 /* The digest of who asks for what: all that a SubjectAccessReview depends on. */
