@@ -129,13 +129,7 @@ static void replica_start(struct world *world, struct replica *replica)
 
 static bool replica_ready(const struct replica *replica)
 {
-    struct http_client client;
-    struct http_reply reply = {0};
-    if (http_client_open(&client, (uint16_t)replica->health_port, false) &&
-        http_client_text(&client, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-        http_client_read(&client, &reply, false);
-    http_client_close(&client);
-    return reply.status == 200;
+    return http_client_ready(replica->health_port);
 }
 
 static void replica_join_rotation(struct world *world, const struct replica *replica)

@@ -4,10 +4,8 @@
  * request has been carried out, its answer never comes. Whatever state that leaves, the next start
  * must come up by itself, with what is published verifying what is served.
  */
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 
 #include "fault/rotation_world.h"
@@ -21,14 +19,12 @@
 #define HOOKS "/apis/admissionregistration.k8s.io/v1/"
 #define SECRET "/api/v1/namespaces/" CERTS_NAMESPACE "/secrets"
 
-extern char **environ;
-
 struct server {
     struct cluster cluster;
     struct cleat_temp_dir dir;
     int port;
     int health_port;
-    pid_t pid;
+    struct child child;
     const char *lifetimes[2]; /* flags; NULL: the defaults */
 };
 
@@ -57,52 +53,31 @@ static const char *const beginnings[] = {
 
 static void server_spawn(struct server *server)
 {
-    char program[PATH_MAX], config[PATH_MAX], webhook[64], health[64], url[64];
-    char name[] = "cleat", serve[] = "serve", metrics[] = "--metrics-bind-address=0";
-    posix_spawn_file_actions_t actions;
-    (void)snprintf(program, sizeof(program), "%s/cleat", CLEAT_BINARY_DIR);
-    (void)snprintf(config, sizeof(config), "--kubeconfig=%s",
-                   cleat_temp_dir_path(&server->dir, "config"));
-    (void)snprintf(webhook, sizeof(webhook), "--webhook-bind-address=127.0.0.1:%d", server->port);
-    (void)snprintf(health, sizeof(health), "--health-probe-bind-address=127.0.0.1:%d",
-                   server->health_port);
-    (void)snprintf(url, sizeof(url), "--webhook-url=https://127.0.0.1:%d", server->port);
-    char leaf[64] = "", ca[64] = "";
-    if (server->lifetimes[0]) {
-        (void)snprintf(leaf, sizeof(leaf), "--webhook-cert-lifetime=%s", server->lifetimes[0]);
-        (void)snprintf(ca, sizeof(ca), "--webhook-ca-lifetime=%s", server->lifetimes[1]);
-    }
-    char *const argv[] = {name,   serve,   config, webhook,
-                          health, metrics, url,    server->lifetimes[0] ? leaf : NULL,
-                          ca,     NULL};
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
-                                     cleat_temp_dir_path(&server->dir, "log"),
-                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-    int failed = posix_spawn(&server->pid, program, &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    ck_assert_msg(failed == 0, "%s: %s", program, strerror(failed));
+    char line[PATH_MAX * 2 + 512], lifetimes[160] = "";
+    if (server->lifetimes[0])
+        (void)snprintf(lifetimes, sizeof(lifetimes),
+                       "--webhook-cert-lifetime=%s --webhook-ca-lifetime=%s", server->lifetimes[0],
+                       server->lifetimes[1]);
+    (void)snprintf(line, sizeof(line),
+                   CLEAT_BINARY_DIR
+                   "/cleat serve --kubeconfig=%s --webhook-bind-address=127.0.0.1:%d "
+                   "--health-probe-bind-address=127.0.0.1:%d --metrics-bind-address=0 "
+                   "--webhook-url=https://127.0.0.1:%d %s",
+                   cleat_temp_dir_path(&server->dir, "config"), server->port, server->health_port,
+                   server->port, lifetimes);
+    child_start(&server->child, line, cleat_temp_dir_path(&server->dir, "log"));
 }
 
 static void server_kill(struct server *server)
 {
-    int status = 0;
-    ck_assert_int_eq(kill(server->pid, SIGKILL), 0);
-    ck_assert_int_eq(waitpid(server->pid, &status, 0), server->pid);
-    ck_assert_msg(WIFSIGNALED(status), "ended by itself: %d", status);
+    child_end(&server->child, SIGKILL, LIMIT_MS);
+    ck_assert_msg(WIFSIGNALED(server->child.status), "ended by itself: %d", server->child.status);
 }
 
 static bool server_ready(void *arg)
 {
     const struct server *server = arg;
-    struct http_client client;
-    struct http_reply reply = {0};
-    if (http_client_open(&client, (uint16_t)server->health_port, false) &&
-        http_client_text(&client, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-        http_client_read(&client, &reply, false);
-    http_client_close(&client);
-    return reply.status == 200;
+    return http_client_ready(server->health_port);
 }
 
 /* What it shows is verified by what both configurations for Mirrors hold. */

@@ -219,4 +219,16 @@ static inline bool http_client_ended(struct http_client *client)
                            : recv(client->fd, &byte, 1, 0) == 0;
 }
 
+/* True where GET /readyz on that port, without TLS, is answered with 200. */
+static inline bool http_client_ready(int port)
+{
+    struct http_client client;
+    struct http_reply reply = {0};
+    if (http_client_open(&client, (uint16_t)port, false) &&
+        http_client_text(&client, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        http_client_read(&client, &reply, false);
+    http_client_close(&client);
+    return reply.status == 200;
+}
+
 #endif

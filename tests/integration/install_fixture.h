@@ -86,13 +86,7 @@ static inline void install_serve(struct install *install, const char *more)
 
 static inline bool install_ready(const struct install *install)
 {
-    struct http_client client;
-    struct http_reply reply = {0};
-    if (http_client_open(&client, (uint16_t)install->health_port, false) &&
-        http_client_text(&client, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-        http_client_read(&client, &reply, false);
-    http_client_close(&client);
-    return reply.status == 200;
+    return http_client_ready(install->health_port);
 }
 
 static inline void install_namespace(struct install *install, const char *name, const char *labels)

@@ -3,15 +3,8 @@
  * Two replicas of the server, killed again and again while everything that they look at changes at
  * random. In the end each selected namespace has the right copies, and none is elsewhere.
  */
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "base/mem.h"
 #include "integration/cluster_install.h"
 #include "support/child.h"
@@ -26,8 +19,6 @@
 #define KILL_MS 700
 #define LIMIT_MS 40000 /* two leases that run out, and sanitizers on a busy machine */
 
-extern char **environ;
-
 static const struct cleat_resource namespaces = {.gvk = {"", "v1", "Namespace"},
                                                  .plural = "namespaces"};
 static const struct cleat_resource secrets = {
@@ -41,7 +32,7 @@ struct world {
     struct cluster cluster;
     struct cleat_temp_dir dir;
     int ports[REPLICAS];
-    pid_t replicas[REPLICAS];
+    struct child replicas[REPLICAS];
     uint64_t random;
     /* What ought to be. */
     bool selected[NAMESPACES];
@@ -110,38 +101,25 @@ static void make_things(struct world *world)
 
 static void replica_start(struct world *world, unsigned replica)
 {
-    char program[PATH_MAX], config[PATH_MAX], bind_address[64], url[64], log[32];
-    char name[] = "cleat", serve[] = "serve", metrics[] = "--metrics-bind-address=0",
-         health[] = "--health-probe-bind-address=0", elect[] = "--leader-elect",
-         lease[] = "--leader-elect-lease-duration=1s",
-         renew[] = "--leader-elect-renew-deadline=700ms",
-         retry[] = "--leader-elect-retry-period=100ms";
-    posix_spawn_file_actions_t actions;
-    (void)snprintf(program, sizeof(program), "%s/cleat", CLEAT_BINARY_DIR);
-    (void)snprintf(config, sizeof(config), "--kubeconfig=%s",
-                   cleat_temp_dir_path(&world->dir, "config"));
-    (void)snprintf(bind_address, sizeof(bind_address), "--webhook-bind-address=127.0.0.1:%d",
-                   world->ports[replica]);
-    (void)snprintf(url, sizeof(url), "--webhook-url=https://127.0.0.1:%d", world->ports[0]);
+    char line[PATH_MAX * 2 + 512], log[32];
+    (void)snprintf(
+        line, sizeof(line),
+        CLEAT_BINARY_DIR "/cleat serve --kubeconfig=%s --webhook-bind-address=127.0.0.1:%d "
+                         "--webhook-url=https://127.0.0.1:%d --metrics-bind-address=0 "
+                         "--health-probe-bind-address=0 --leader-elect "
+                         "--leader-elect-lease-duration=1s --leader-elect-renew-deadline=700ms "
+                         "--leader-elect-retry-period=100ms",
+        cleat_temp_dir_path(&world->dir, "config"), world->ports[replica], world->ports[0]);
     (void)snprintf(log, sizeof(log), "log%u", replica);
-    char *const argv[] = {name,   serve, config, bind_address, url,   metrics,
-                          health, elect, lease,  renew,        retry, NULL};
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, cleat_temp_dir_path(&world->dir, log),
-                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
-    int failed = posix_spawn(&world->replicas[replica], program, &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    ck_assert_msg(failed == 0, "%s: %s", program, strerror(failed));
+    child_start(&world->replicas[replica], line, cleat_temp_dir_path(&world->dir, log));
 }
 
 static void replica_end(struct world *world, unsigned replica, int signal_number)
 {
-    int status = 0;
-    ck_assert_int_eq(kill(world->replicas[replica], signal_number), 0);
-    ck_assert_int_eq(waitpid(world->replicas[replica], &status, 0), world->replicas[replica]);
+    struct child *child = &world->replicas[replica];
+    child_end(child, signal_number, LIMIT_MS);
     if (signal_number == SIGTERM)
-        ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "wait status %d", status);
-    world->replicas[replica] = 0;
+        ck_assert_msg(child_exited(child, 0), "wait status %d", child->status);
 }
 
 /* A replica that ended by itself lost its lease while the machine was busy: it's started again, as
@@ -149,7 +127,7 @@ static void replica_end(struct world *world, unsigned replica, int signal_number
 static void replicas_tend(struct world *world)
 {
     for (unsigned i = 0; i < REPLICAS; i++)
-        if (waitpid(world->replicas[i], NULL, WNOHANG) == world->replicas[i])
+        if (child_ended(&world->replicas[i]))
             replica_start(world, i);
 }
 
